@@ -1,0 +1,147 @@
+"""Contract cases: a request, what came before it, and exactly what the vendor answers.
+
+Texts may hold `{{now}}`, `{{now-13h}}`, `{{now+5m}}`, `{{millis-1h}}` (epoch milliseconds; a number
+when it is the whole text) and `{{id:name}}` (an identifier that is new for each run). An object
+`{"$repeat": 3, "item": ...}` is a list of three items in which `{{n}}` counts from 0. What is
+expected may hold `{"$any": true}`, `{"$pattern": "..."}` and `{"$contains": {...}}`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from contracts import durations
+from contracts.model import Contract, ContractFault
+
+__all__ = ["Case", "differences", "read_cases", "render"]
+
+MARK = re.compile(r"\{\{(now|millis)(?:([+-])([\w.]+))?\}\}|\{\{id:([\w-]+)\}\}|\{\{(n)\}\}")
+KEYS = {
+    "description",
+    "rules",
+    "settings",
+    "given",
+    "request",
+    "response",
+    "findings",
+    "totals",
+    "outcomes",
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One case. `given` are steps before the request: requests, `advance`s and `dashboard` calls.
+
+    `findings`, `totals` and `outcomes` look behind the answer and can be asked of a sandbox only.
+    """
+
+    name: str
+    description: str
+    rules: tuple[str, ...]
+    request: Mapping[str, Any]
+    response: Mapping[str, Any]
+    given: Sequence[Mapping[str, Any]] = ()
+    settings: Mapping[str, Any] | None = None
+    findings: Sequence[Mapping[str, Any]] | None = None
+    totals: Sequence[Mapping[str, Any]] | None = None
+    outcomes: Mapping[str, str] | None = None
+
+
+def read_cases(contract: Contract) -> list[Case]:
+    """A vendor's cases, one for each file of its cases folder. Raises ContractFault."""
+    return [_case(file) for file in sorted((contract.folder / "cases").glob("*.json"))]
+
+
+def _case(file: Path) -> Case:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        unknown = set(document) - KEYS
+        if unknown:
+            raise ContractFault(file, f"has unknown keys {sorted(unknown)}")
+        return Case(name=file.stem, **{**document, "rules": tuple(document["rules"])})
+    except (ValueError, KeyError, TypeError) as fault:
+        raise ContractFault(file, f"is not a case: {fault}") from fault
+
+
+def render(node: Any, *, now: datetime, run: str, n: int = 0) -> Any:
+    """`node` with its marks replaced; `run` makes identifiers of this run."""
+    if isinstance(node, str):
+        return _rendered(node, now, run, n)
+    if isinstance(node, list):
+        return [render(item, now=now, run=run, n=n) for item in node]
+    if not isinstance(node, dict):
+        return node
+    if "$repeat" in node:
+        return [render(node["item"], now=now, run=run, n=i) for i in range(node["$repeat"])]
+    return {
+        _rendered(key, now, run, n): render(value, now=now, run=run, n=n)
+        for key, value in node.items()
+    }
+
+
+def _rendered(text: str, now: datetime, run: str, n: int) -> Any:
+    whole = MARK.fullmatch(text)
+    if whole and whole[1] == "millis":
+        return int(_moment(whole, now).timestamp() * 1000)
+
+    def told(mark: re.Match[str]) -> str:
+        if mark[4]:
+            return f"{mark[4]}-{run}"
+        if mark[5]:
+            return str(n)
+        at = _moment(mark, now)
+        if mark[1] == "millis":
+            return str(int(at.timestamp() * 1000))
+        return at.isoformat().replace("+00:00", "Z")
+
+    return MARK.sub(told, text)
+
+
+def _moment(mark: re.Match[str], now: datetime) -> datetime:
+    if not mark[3]:
+        return now
+    by = durations.parse(mark[3])
+    return now + by if mark[2] == "+" else now - by
+
+
+def differences(expected: Any, actual: Any, path: str = "$") -> Iterator[str]:
+    """Where `actual` is not what was expected; nothing when it is."""
+    if isinstance(expected, Mapping):
+        yield from _differing(expected, actual, path)
+    elif isinstance(expected, list) and isinstance(actual, list) and len(expected) == len(actual):
+        for index, (want, got) in enumerate(zip(expected, actual, strict=True)):
+            yield from differences(want, got, f"{path}[{index}]")
+    elif expected != actual or isinstance(expected, bool) is not isinstance(actual, bool):
+        yield f"{path}: expected {expected!r}, got {actual!r}"
+
+
+def _differing(expected: Mapping[str, Any], actual: Any, path: str) -> Iterator[str]:
+    if "$any" in expected:
+        return
+    if "$pattern" in expected:
+        yield from _unmatched(expected["$pattern"], actual, path)
+        return
+    wanted = expected.get("$contains", expected)
+    if not isinstance(actual, Mapping):
+        yield f"{path}: expected an object, got {actual!r}"
+        return
+    for key in wanted:
+        if key in actual:
+            yield from differences(wanted[key], actual[key], f"{path}.{key}")
+        else:
+            yield f"{path}.{key}: is missing"
+    if wanted is expected:
+        for key in actual.keys() - wanted.keys():
+            yield f"{path}.{key}: unexpected {actual[key]!r}"
+
+
+def _unmatched(pattern: str, actual: Any, path: str) -> Iterator[str]:
+    if not isinstance(actual, str) or not re.fullmatch(pattern, actual):
+        yield f"{path}: {actual!r} does not match {pattern!r}"

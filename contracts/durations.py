@@ -1,0 +1,29 @@
+"""Lengths of time as people write them: `12h`, `5m`, `34d`, `90s`, `1h30m`."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+__all__ = ["parse", "text"]
+
+UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
+WHOLE = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+")
+PART = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
+
+
+def parse(written: str) -> timedelta:
+    """`"1h30m"` as a timedelta. Raises ValueError for anything else."""
+    if not WHOLE.fullmatch(written):
+        raise ValueError(f"{written!r} is not a length of time such as 12h, 5m or 1h30m")
+    return timedelta(**{UNITS[unit]: float(n) for n, unit in PART.findall(written)})
+
+
+def text(length: timedelta) -> str:
+    """A timedelta as people write it: `"12h"`."""
+    left, parts = length.total_seconds(), []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60)):
+        count, left = divmod(left, size)
+        parts.append(f"{int(count)}{unit}" if count else "")
+    parts.append(f"{left:g}s" if left else "")
+    return "".join(parts) or "0s"

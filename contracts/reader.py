@@ -1,0 +1,171 @@
+"""Reads vendors' contracts from their folders. The folders are the only list of vendors."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from contracts.model import (
+    Auth,
+    Contract,
+    ContractFault,
+    Endpoint,
+    Limit,
+    Rule,
+    Switch,
+    UnknownVendor,
+)
+from contracts.schema import Schema
+
+__all__ = ["add_vendors", "read", "read_folder", "vendors"]
+
+PACKAGES = ("contracts", "sandbox", "translators", "fixtures")
+
+
+def vendors() -> list[str]:
+    """Names of all vendors, sorted: every folder of this package that holds a contract.json."""
+    return sorted({folder.name for folder in _folders()})
+
+
+@cache
+def read(vendor: str) -> Contract:
+    """The contract of one vendor. Raises UnknownVendor, or ContractFault naming the file."""
+    for folder in _folders():
+        if folder.name == vendor:
+            return read_folder(folder)
+    raise UnknownVendor(vendor, known=vendors())
+
+
+def add_vendors(root: Path) -> None:
+    """Also find vendors in `root`, a folder laid out as this project: contracts/x, sandbox/x, ...
+
+    Raises ContractFault when `root` holds no contracts.
+    """
+    if not list(root.glob("contracts/*/contract.json")):
+        raise ContractFault(root, "holds no contracts/<vendor>/contract.json")
+    for package in PACKAGES:
+        paths = import_module(package).__path__
+        if (root / package).is_dir() and str(root / package) not in paths:
+            paths.append(str(root / package))
+
+
+def read_folder(folder: Path) -> Contract:
+    """The contract in `folder`. Raises ContractFault naming the file that is wrong."""
+    file = folder / "contract.json"
+    document = _json(file)
+    try:
+        return _contract(folder, document)
+    except KeyError as missing:
+        raise ContractFault(file, f"lacks {missing}") from missing
+    except TypeError as fault:
+        raise ContractFault(file, str(fault)) from fault
+
+
+def _contract(folder: Path, document: dict[str, Any]) -> Contract:
+    schemas = _Schemas(folder)
+    return Contract(
+        vendor=folder.name,
+        title=document["title"],
+        role=document["role"],
+        hosts=tuple(document["hosts"]),
+        auth=Auth(**{**document["auth"], "schemes": tuple(document["auth"]["schemes"])}),
+        endpoints=tuple(_endpoint(entry, document, schemas) for entry in document["endpoints"]),
+        rules={rule.id: rule for rule in _rules(folder)},
+        limits=tuple(
+            Limit(**{**limit, "endpoints": tuple(limit["endpoints"])})
+            for limit in document.get("limits", [])
+        ),
+        checked=document["checked"],
+        example=document["example"],
+        notes=tuple(document.get("notes", [])),
+        folder=folder,
+    )
+
+
+def _endpoint(entry: Mapping[str, Any], document: Mapping[str, Any], schemas: _Schemas) -> Endpoint:
+    bodies: dict[int, Schema | None] = {}
+    media: dict[int, str] = {}
+    for status, answer in {**document.get("responses", {}), **entry["responses"]}.items():
+        if isinstance(answer, str):
+            answer = {"schema": answer}
+        bodies[int(status)] = schemas.read(answer["schema"]) if "schema" in answer else None
+        media[int(status)] = answer.get("media", "application/json")
+    return Endpoint(
+        name=entry["name"],
+        method=entry["method"],
+        paths=tuple(_paths(entry, document)),
+        summary=entry["summary"],
+        rule=entry["rule"],
+        request=schemas.read(entry["request"]) if "request" in entry else None,
+        event=schemas.read(entry["event"]) if "event" in entry else None,
+        public=entry.get("public", False),
+        media=tuple(entry.get("media", ["application/json"])),
+        query=entry.get("query", {}),
+        responses=bodies,
+        answers=media,
+    )
+
+
+def _paths(entry: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[str]:
+    """Every spelling of an endpoint's path: with each prefix, and with a slash where tolerated."""
+    for prefix in entry.get("prefixes", document.get("prefixes", [""])):
+        for path in entry["paths"]:
+            yield prefix + path
+            if document.get("trailing_slash") and not path.endswith("/"):
+                yield prefix + path + "/"
+
+
+def _rules(folder: Path) -> Iterator[Rule]:
+    for entry in _json(folder / "rules.json"):
+        switch = entry.pop("switch", None)
+        if switch is not None:
+            switch = Switch(**{**switch, "values": tuple(switch.get("values", []))})
+        yield Rule(switch=switch, **entry)
+
+
+class _Schemas:
+    """The schema files of one vendor; a file refers to another as `{"$ref": "event.json"}`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "schemas"
+
+    def read(self, name: str) -> Schema:
+        bundle: dict[str, Any] = {}
+        document = self._bundled(name, bundle)
+        return Schema(name, {**document, "$defs": bundle} if bundle else document)
+
+    def _bundled(self, name: str, bundle: dict[str, Any]) -> Any:
+        return self._rewritten(_json(self._folder / f"{name}.json"), bundle)
+
+    def _rewritten(self, node: Any, bundle: dict[str, Any]) -> Any:
+        if isinstance(node, list):
+            return [self._rewritten(item, bundle) for item in node]
+        if not isinstance(node, dict):
+            return node
+        target = node.get("$ref")
+        if isinstance(target, str) and target.endswith(".json"):
+            name = target.removesuffix(".json")
+            if name not in bundle:
+                bundle[name] = {}  # first, so that files may refer to each other in circles
+                bundle[name] = self._bundled(name, bundle)
+            return {**node, "$ref": f"#/$defs/{name}"}
+        return {key: self._rewritten(value, bundle) for key, value in node.items()}
+
+
+def _folders() -> Iterator[Path]:
+    for root in import_module("contracts").__path__:
+        for file in sorted(Path(root).glob("*/contract.json")):
+            yield file.parent
+
+
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as missing:
+        raise ContractFault(file, "does not exist") from missing
+    except ValueError as fault:
+        raise ContractFault(file, f"is not JSON: {fault}") from fault

@@ -1,0 +1,170 @@
+"""One namespace per credential: a vendor tells tenants apart by API key, and so does meterbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from contracts import durations
+from contracts.model import BadValue, Rule, UnknownSetting
+from sandbox.auth import handle
+from sandbox.clock import Clock, Wall, wall
+from sandbox.faults import Faults
+from sandbox.idempotency import Replay
+from sandbox.journal import Exchange, Journal
+from sandbox.ledger import Ledger
+from sandbox.limits import Windows
+from sandbox.reply import Decision, Request
+
+if TYPE_CHECKING:
+    from sandbox.room import Room
+
+__all__ = ["Account", "Accounts", "Forward", "setting"]
+
+Forward = Callable[["Account", Sequence[Mapping[str, Any]]], None]
+ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+class Account:
+    """A vendor as one key sees it: state, clock, journal, ledger, faults, limits, settings, ids."""
+
+    def __init__(self, room: Room, key: str, *, seed: int, source: Wall) -> None:
+        self.room = room
+        self.vendor = room.contract.vendor
+        self.key = key
+        self.handle = handle(key)
+        self._seed = seed
+        self.clock = Clock(source)
+        self.reset()
+
+    def reset(self) -> None:
+        """Everything as on the first day, but for the clock."""
+        self.state = self.room.state()
+        self.journal = Journal()
+        self.ledger = Ledger()
+        self.faults = Faults()
+        self.replays: dict[str, Replay] = {}
+        self.limits = Windows(self.room.contract.limits)
+        self.settings: dict[str, Any] = {
+            rule: setting(self.room.contract.rules[rule], value)
+            for rule, value in self.room.contract.defaults.items()
+        }
+        # Seeded, so that an account rebuilt from its journal gives the ids it gave before.
+        self._chance = Random(f"{self._seed}:{self.vendor}:{self.key}")
+
+    def id(self, length: int = 16, prefix: str = "") -> str:
+        """A new identifier, as vendors make them: letters and digits."""
+        return prefix + "".join(self._chance.choices(ALPHABET, k=length))
+
+    def set(self, rule: str, value: Any) -> None:
+        """Set a rule's switch. Raises UnknownSetting or BadValue."""
+        if rule not in self.settings:
+            raise UnknownSetting(rule, known=list(self.settings))
+        self.settings[rule] = setting(self.room.contract.rules[rule], value)
+
+    def record(
+        self,
+        request: Request,
+        endpoint: str | None,
+        decision: Decision,
+        now: datetime,
+        fault: str | None = None,
+    ) -> Exchange:
+        """Note what was decided in journal and ledger."""
+        number = self.journal.next
+        exchange = Exchange(
+            number,
+            self.vendor,
+            self.handle,
+            now,
+            endpoint,
+            request,
+            decision.reply,
+            decision.effects,
+            decision.findings,
+            fault,
+        )
+        self.journal.append(exchange)
+        for effects in decision.effects:
+            self.ledger.record(number, now, effects)
+        return exchange
+
+
+def setting(rule: Rule, value: Any) -> Any:
+    """A switch's value, checked; durations become timedeltas. Raises BadValue."""
+    switch = rule.switch
+    if switch is None:
+        raise UnknownSetting(rule.id, known=[])
+    if switch.kind == "duration":
+        return value if isinstance(value, timedelta) else _duration(rule.id, value)
+    if switch.kind == "choice" and value not in switch.values:
+        raise BadValue(rule.id, value, f"one of {', '.join(switch.values)}")
+    if switch.kind == "boolean" and not isinstance(value, bool):
+        raise BadValue(rule.id, value, "true or false")
+    if switch.kind == "integer" and (isinstance(value, bool) or not isinstance(value, int)):
+        raise BadValue(rule.id, value, "a whole number")
+    return value
+
+
+def _duration(rule: str, value: Any) -> timedelta:
+    try:
+        return durations.parse(value)
+    except (TypeError, ValueError) as fault:
+        raise BadValue(rule, value, "a length of time such as 12h or 5m") from fault
+
+
+class Accounts:
+    """All accounts of one process, opened by the first request with a new key.
+
+    `forward` receives what a source vendor accepts; the composition sets it.
+    """
+
+    def __init__(
+        self,
+        rooms: Mapping[str, Room],
+        *,
+        seed: int = 0,
+        source: Wall = wall,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.rooms = dict(rooms)
+        self.feed = Journal()
+        self.forward: Forward | None = None
+        self._seed = seed
+        self._source = source
+        self._settings = dict(settings or {})
+        self._open: dict[tuple[str, str], Account] = {}
+
+    def open(self, vendor: str, key: str) -> Account:
+        """The account of that key, new when the key is."""
+        account = self._open.get((vendor, key))
+        if account is None:
+            account = Account(self.rooms[vendor], key, seed=self._seed, source=self._source)
+            self.prepare(account)
+            self._open[vendor, key] = account
+        return account
+
+    def prepare(self, account: Account) -> None:
+        """Give an account the settings that were configured for all accounts of its vendor."""
+        for rule, value in self._settings.items():
+            if rule in account.settings:
+                account.set(rule, value)
+
+    def find(self, vendor: str, name: str) -> Account | None:
+        """An account by its key or its handle."""
+        found = self._open.get((vendor, name))
+        if found is not None:
+            return found
+        return next((a for a in self if a.vendor == vendor and a.handle == name), None)
+
+    def exchange(self, id: str) -> Exchange | None:
+        """An exchange by its id. Raises Dropped when it was there and is gone."""
+        vendor, _, rest = id.partition("-")
+        name, _, number = rest.rpartition("-")
+        account = self.find(vendor, name)
+        return account.journal.get(int(number)) if account and number.isdecimal() else None
+
+    def __iter__(self) -> Iterator[Account]:
+        return iter(list(self._open.values()))

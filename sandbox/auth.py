@@ -1,0 +1,86 @@
+"""Finds the credential of a request, where its vendor looks for it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Literal
+
+from contracts.model import Auth
+from sandbox.body import Unreadable, document
+from sandbox.reply import Request
+
+__all__ = ["Credential", "credential", "handle", "redacted"]
+
+Problem = Literal["missing", "refused", "shape"]
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A key, or why there is none: missing, refused (a `bad_` key), or not the vendor's shape."""
+
+    key: str
+    problem: Problem | None = None
+
+
+def credential(request: Request, auth: Auth) -> Credential:
+    """The first credential found by the vendor's schemes, in their order."""
+    for scheme in auth.schemes:
+        key = _found(request, scheme)
+        if key:
+            return Credential(key, _problem(key, auth))
+    return Credential("", "missing")
+
+
+def handle(key: str) -> str:
+    """A short name for an account that does not tell its key."""
+    return sha256(key.encode()).hexdigest()[:10] if key else "anonymous"
+
+
+def redacted(key: str) -> str:
+    """A key as it may be shown: its beginning and its length."""
+    if not key:
+        return "(none)"
+    shown = key[:8] if len(key) > 16 else key[: len(key) // 3]
+    return f"{shown}…({len(key)})"
+
+
+def _problem(key: str, auth: Auth) -> Problem | None:
+    prefix = auth.template.partition("{")[0]
+    if key.removeprefix(prefix).startswith("bad_"):
+        return "refused"
+    return None if re.fullmatch(auth.pattern, key) else "shape"
+
+
+def _found(request: Request, scheme: str) -> str | None:
+    kind, _, name = scheme.partition(":")
+    if kind == "header":
+        return request.header(name)
+    if kind == "body":
+        return _in_body(request, name)
+    given = (request.header("authorization") or "").strip()
+    word, _, rest = given.partition(" ")
+    if kind == "bearer":
+        return rest.strip() if word.lower() == "bearer" else None
+    if kind == "basic":
+        return _basic_user(rest) if word.lower() == "basic" else None
+    return given if word.lower() not in ("bearer", "basic") else None
+
+
+def _basic_user(encoded: str) -> str | None:
+    try:
+        return base64.b64decode(encoded, validate=True).decode().partition(":")[0]
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+
+
+def _in_body(request: Request, name: str) -> str | None:
+    try:
+        body = document(request)
+    except Unreadable:
+        return None
+    key = body.get(name) if isinstance(body, dict) else None
+    return key if isinstance(key, str) else None

@@ -1,0 +1,93 @@
+"""A path of a vendor as an ASGI app: reads the request, has it carried out, sends the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.types import Receive, Scope, Send
+
+from contracts.model import Endpoint
+from sandbox.body import LARGEST
+from sandbox.exchange import Desk, Lost
+from sandbox.journal import Exchange
+from sandbox.reply import Request
+
+__all__ = ["EXTENSION", "Edge", "read"]
+
+EXTENSION = "meterbox.connection"
+"""The ASGI extension with which the server lets a fault reset or close the connection."""
+
+
+class Edge:
+    """`endpoints` are those of one path, by method; none makes the edge of unknown paths."""
+
+    def __init__(self, desk: Desk, endpoints: Mapping[str, Endpoint]) -> None:
+        self._desk = desk
+        self._endpoints = endpoints
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await read(receive)
+        if body is None:
+            return
+        request = Request(
+            scope["method"],
+            scope["path"],
+            scope["query_string"],
+            dict(scope["headers"]),
+            body,
+            scope.get("path_params") or {},
+        )
+        try:
+            exchange = await self._desk.perform(request, self._endpoints)
+        except Lost as lost:
+            await _disconnect(scope, receive, reset=lost.reset)
+            return
+        await _answer(exchange, request, self._desk.room.always, send)
+
+
+async def read(receive: Receive) -> bytes | None:
+    """The whole body; one byte more than the largest when it is larger; None when cut off."""
+    message = await receive()
+    if message["type"] != "http.request":
+        return None
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return body
+    parts, size = [body], len(body)
+    while message.get("more_body", False):
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        if size <= LARGEST:
+            parts.append(message.get("body", b""))
+            size += len(parts[-1])
+    return b"".join(parts)[: LARGEST + 1]
+
+
+async def _answer(
+    exchange: Exchange, request: Request, always: tuple[tuple[bytes, bytes], ...], send: Send
+) -> None:
+    reply = exchange.reply
+    headers = [
+        (b"content-length", str(len(reply.body)).encode()),
+        (b"x-meterbox-exchange", exchange.id.encode()),
+        *always,
+        *reply.headers,
+    ]
+    if reply.media is not None:
+        headers.append((b"content-type", reply.media.encode()))
+    if reply.status in (204, 304):
+        del headers[0]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    body = b"" if request.method == "HEAD" else reply.body
+    await send({"type": "http.response.body", "body": body})
+
+
+async def _disconnect(scope: Scope, receive: Receive, *, reset: bool) -> None:
+    """Leave the caller without an answer. Where there is no socket, raise what one would."""
+    connection = scope.get("extensions", {}).get(EXTENSION)
+    if connection is None:
+        raise ConnectionResetError("the connection was reset" if reset else "no answer came")
+    connection.abort() if reset else connection.close()
+    while (await receive())["type"] != "http.disconnect":
+        pass

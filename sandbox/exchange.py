@@ -1,0 +1,181 @@
+"""One exchange, step by step: credential, fault before, limits, contract, rules, journal,
+fault after. Deciding is synchronous, so no other request can come between check and effect."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from contracts.conformance import violations
+from contracts.model import Endpoint, Violation
+from contracts.schema import Schema
+from sandbox.account import Account, Accounts
+from sandbox.auth import Credential, credential
+from sandbox.body import Unreadable
+from sandbox.faults import Fault
+from sandbox.journal import Exchange
+from sandbox.reply import Decision, Effects, Refusal, Reply, Request
+from sandbox.room import Call, Room
+
+__all__ = ["Desk", "Lost", "Sleep"]
+
+Sleep = Callable[[float], Awaitable[None]]
+Written = Callable[[], Awaitable[None]]
+
+
+class Lost(Exception):
+    """The caller gets no answer: `reset` tells whether the connection is reset or closed."""
+
+    def __init__(self, *, reset: bool) -> None:
+        super().__init__("reset" if reset else "closed")
+        self.reset = reset
+
+
+async def _at_once() -> None:
+    """Nothing to wait for: the journal is in memory."""
+
+
+@dataclass
+class Desk:
+    """Where the exchanges of one vendor are carried out.
+
+    `note` is told of each exchange before it is answered and `written` returns once what was
+    noted is safe; a durable journal supplies both.
+    """
+
+    room: Room
+    accounts: Accounts
+    sleep: Sleep = asyncio.sleep
+    note: Callable[[Account, Exchange], None] | None = None
+    written: Written = _at_once
+
+    async def perform(self, request: Request, endpoints: Mapping[str, Endpoint]) -> Exchange:
+        """Carry out one request on a path that has these endpoints by method. Raises Lost."""
+        found = credential(request, self.room.contract.auth)
+        account = self.accounts.open(
+            self.room.contract.vendor, found.key if not found.problem else ""
+        )
+        endpoint = endpoints.get(request.method)
+        fault = None
+        if account.faults:
+            fault = account.faults.strike(endpoint.name if endpoint else None)
+            if fault is not None and fault.kind == "delay":
+                await self.sleep(fault.seconds)
+        exchange = self.settle(account, request, endpoints, found, fault, account.clock.now())
+        if self.note is not None:
+            self.note(account, exchange)
+            await self.written()
+        if fault is not None and fault.kind in ("reset", "lost-reply"):
+            raise Lost(reset=fault.kind == "reset")
+        return exchange
+
+    def settle(
+        self,
+        account: Account,
+        request: Request,
+        endpoints: Mapping[str, Endpoint],
+        found: Credential,
+        fault: Fault | None,
+        now: datetime,
+    ) -> Exchange:
+        """Decide and record, at once; given the same state and `now`, always the same."""
+        endpoint = endpoints.get(request.method)
+        if fault is not None and fault.kind in ("status", "reset"):
+            decision = Decision(self._struck(fault))
+        else:
+            decision = self._decided(account, request, endpoint, endpoints, found, now)
+        exchange = account.record(
+            request,
+            endpoint.name if endpoint else None,
+            decision,
+            now,
+            fault.kind if fault else None,
+        )
+        request.parsed = None  # the journal keeps the bytes
+        self.accounts.feed.append(exchange)
+        if decision.forward and self.accounts.forward is not None:
+            self.accounts.forward(account, decision.forward)
+        return exchange
+
+    def _struck(self, fault: Fault) -> Reply:
+        if fault.kind == "reset":
+            return Reply(0, b"", None)
+        return self.room.words.failing(fault.status, fault.retry_after)
+
+    def _decided(
+        self,
+        account: Account,
+        request: Request,
+        endpoint: Endpoint | None,
+        endpoints: Mapping[str, Endpoint],
+        found: Credential,
+        now: datetime,
+    ) -> Decision:
+        try:
+            if endpoint is None:
+                raise self._astray(request, endpoints)
+            if found.problem is not None and not endpoint.public:
+                raise self._stranger(found, request)
+            call = Call(account, endpoint, request, self._body(request, endpoint), now)
+            self._limit(call)
+            schema = endpoint.request
+            if schema is not None and not schema.accepts(call.body):
+                self._check(call, schema)
+            return self.room.operations[endpoint.name](call)
+        except Refusal as refusal:
+            return refusal.decision
+
+    def _body(self, request: Request, endpoint: Endpoint) -> Any:
+        try:
+            return self.room.body(endpoint, request)
+        except Unreadable as fault:
+            finding = Violation("$", fault.why, None, self._rule(f"body.{fault.fault}"))
+            raise Refusal(self.room.words.unreadable(fault, endpoint), [finding]) from fault
+
+    def _limit(self, call: Call) -> None:
+        mode = call.account.settings.get(self._rule("rate-limits"), "off")
+        if mode == "off":
+            return
+        count = self.room.events(call.body)
+        full = call.account.limits.exceeded(call.endpoint.name, count, call.now, mode=mode)
+        if full is not None:
+            limit = full.limit
+            why = f"more than {limit.most} {limit.counts} in {limit.seconds} s ({limit.mode})"
+            finding = Violation("$", why, None, self._rule("rate-limits"))
+            raise Refusal(self.room.words.limited(full, call.now), [finding])
+
+    def _check(self, call: Call, schema: Schema) -> None:
+        settings = call.account.settings
+        every = violations(call.body, schema, rule=call.endpoint.rule)
+        found = [violation for violation in every if not self.room.waives(violation, settings)]
+        if not found:
+            return
+        reply = self.room.words.violating(found, call.body, call.endpoint)
+        lost = self.room.salvage(call.body, call.endpoint)
+        effects = (Effects("rejected", lost, found[0].rule),) if lost else ()
+        raise Refusal(reply, found, effects)
+
+    def _astray(self, request: Request, endpoints: Mapping[str, Endpoint]) -> Refusal:
+        if endpoints:
+            why = f"{request.method} is not among {', '.join(endpoints)}"
+            finding = Violation("$", why, request.method, self._rule("method"))
+            return Refusal(self.room.words.wrong_method(request, list(endpoints)), [finding])
+        why = f"{self.room.contract.title} has no {request.path}"
+        finding = Violation("$", why, request.path, self._rule("path"))
+        return Refusal(self.room.words.unknown_path(request), [finding])
+
+    def _stranger(self, found: Credential, request: Request) -> Refusal:
+        schemes = " or ".join(self.room.contract.auth.schemes)
+        told = {
+            "missing": f"no credential; {self.room.contract.title} looks for {schemes}",
+            "refused": "a key that begins with bad_ is always refused",
+            "shape": f"the key does not match {self.room.contract.auth.pattern}",
+        }[found.problem or "missing"]
+        finding = Violation("$", told, None, self._rule("auth"))
+        return Refusal(self.room.words.unauthorized(found.problem or "missing", request), [finding])
+
+    def _rule(self, name: str) -> str:
+        return f"{self.room.contract.vendor}.{name}"

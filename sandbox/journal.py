@@ -1,0 +1,114 @@
+"""Every exchange of one account, in order: bounded, awaitable, honest about what it dropped."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import islice
+from typing import Literal
+
+from contracts.model import MeterboxError, Violation
+from sandbox.reply import Effects, Reply, Request
+
+__all__ = ["Dropped", "Exchange", "Journal", "Verdict"]
+
+Verdict = Literal["accepted", "not billed", "refused", "answered", "fault"]
+KEPT = 10_000
+KEPT_BYTES = 32 * 1024 * 1024
+
+
+class Dropped(MeterboxError):
+    """The journal no longer holds what was asked for; an assertion over it would be worthless."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__(f"The journal has dropped {count} exchanges; ask for later ones.")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One request, the vendor's answer and what became of its events.
+
+    `vendor` and `account` (a handle, never the key) with `number` make the id.
+    """
+
+    number: int
+    vendor: str
+    account: str
+    at: datetime
+    endpoint: str | None
+    request: Request
+    reply: Reply
+    effects: tuple[Effects, ...]
+    findings: tuple[Violation, ...]
+    fault: str | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.vendor}-{self.account}-{self.number}"
+
+    @property
+    def verdict(self) -> Verdict:
+        """One word: what a person wants to know first."""
+        if self.fault in ("status", "reset"):
+            return "fault"
+        if self.reply.status >= 400:
+            return "refused"
+        if not self.effects:
+            return "answered"
+        billed = all(effects.outcome in ("accepted", "updated") for effects in self.effects)
+        return "accepted" if billed else "not billed"
+
+
+class Journal:
+    """`kept` exchanges at most, and `kept_bytes` of bodies; older ones are dropped and counted."""
+
+    def __init__(self, kept: int = KEPT, kept_bytes: int = KEPT_BYTES) -> None:
+        self._kept, self._kept_bytes = kept, kept_bytes
+        self._exchanges: deque[Exchange] = deque()
+        self._bytes = 0
+        self._appended: asyncio.Event | None = None
+        self.dropped = 0
+
+    @property
+    def next(self) -> int:
+        """The number the next exchange gets."""
+        return self.dropped + len(self._exchanges) + 1
+
+    def append(self, exchange: Exchange) -> None:
+        self._exchanges.append(exchange)
+        self._bytes += len(exchange.request.body) + len(exchange.reply.body)
+        while len(self._exchanges) > self._kept or self._bytes > self._kept_bytes:
+            if len(self._exchanges) == 1:
+                break
+            oldest = self._exchanges.popleft()
+            self._bytes -= len(oldest.request.body) + len(oldest.reply.body)
+            self.dropped += 1
+        if self._appended is not None:
+            self._appended.set()
+            self._appended = None
+
+    def get(self, number: int) -> Exchange | None:
+        """The exchange of that number; None when there never was one. Raises Dropped."""
+        if 0 < number <= self.dropped:
+            raise Dropped(self.dropped)
+        place = number - self.dropped - 1
+        return self._exchanges[place] if 0 <= place < len(self._exchanges) else None
+
+    def after(self, number: int) -> Iterator[Exchange]:
+        """Exchanges with a higher number, oldest first. Raises Dropped when some are gone."""
+        if number < self.dropped and number > 0:
+            raise Dropped(self.dropped)
+        return islice(self._exchanges, max(0, number - self.dropped), None)
+
+    async def appended(self, timeout: float) -> bool:
+        """Wait for the next exchange, at most `timeout` seconds; False when none came."""
+        if self._appended is None:
+            self._appended = asyncio.Event()
+        try:
+            await asyncio.wait_for(self._appended.wait(), timeout)
+        except TimeoutError:
+            return False
+        return True

@@ -1,0 +1,168 @@
+"""Orb's edge: endpoints to decisions, decisions to answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from contracts.model import Contract, Endpoint, Violation
+from sandbox.idempotency import Policy, once
+from sandbox.orb import customers, errors
+from sandbox.orb.rules import State, Terms, failures, ingest
+from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
+from sandbox.room import Call, Room
+
+__all__ = ["create_room"]
+
+IDEMPOTENCY = Policy(
+    rule="orb.idempotency",
+    kept=timedelta(hours=48),
+    misused=errors.conflict,
+    replayed=((b"idempotent-replayed", b"true"),),
+    longest=64,
+    too_long=lambda key: errors.validation(
+        f"Idempotency-Key has {len(key)} characters; at most 64."
+    ),
+)
+
+
+def create_room(contract: Contract) -> Room:
+    return Room(
+        contract,
+        state=State,
+        operations={
+            "ingest": once(ingestion, IDEMPOTENCY),
+            "ping": lambda _: Decision(Reply.json({"response": "pong"})),
+            "create-customer": once(customers.create, IDEMPOTENCY),
+            "fetch-customer": customers.fetch,
+            "fetch-customer-by-external-id": customers.fetch_by_external_id,
+        },
+        words=errors,
+        events=_count,
+        salvage=_salvage,
+        waives=_waives,
+    )
+
+
+def ingestion(call: Call) -> Decision:
+    """POST /ingest: the whole batch or nothing."""
+    state: State = call.account.state
+    events = call.body["events"]
+    _refuse_batch(call, events)
+    terms = _terms(call)
+    found = failures(events, state, terms, call.now)
+    if found:
+        raise _refused(events, found, state)
+    done = ingest(events, state, terms, call.now)
+    return Decision(_answer(call, done.ingested, done.duplicate), _effects(done, state))
+
+
+def _effects(done: Any, state: State) -> tuple[Effects, ...]:
+    if not done.duplicate and not done.unmatched:
+        return (Effects("accepted", done.ingested, None, state.usage),)
+    waiting = set(map(id, done.unmatched))
+    matched = [event for event in done.ingested if id(event) not in waiting]
+    groups = (
+        Effects("accepted", matched, None, state.usage),
+        Effects("duplicate", done.duplicate, "orb.ingest.duplicate", state.usage),
+        Effects("unmatched", done.unmatched, "orb.ingest.unknown-external-customer", state.usage),
+    )
+    return tuple(group for group in groups if group.items)
+
+
+def _answer(call: Call, ingested: Sequence[Any], duplicate: Sequence[Any]) -> Reply:
+    body: dict[str, Any] = {"validation_failed": []}
+    asked = b"debug" in call.request.query_string and call.request.query.get("debug") == "true"
+    if asked and call.setting("orb.ingest.debug") == "honour":
+        body["debug"] = {
+            "duplicate": [event["idempotency_key"] for event in duplicate],
+            "ingested": [event["idempotency_key"] for event in ingested],
+        }
+    return Reply.json(body)
+
+
+def _refuse_batch(call: Call, events: Sequence[Any]) -> None:
+    most = call.setting("orb.ingest.batch-size")
+    if len(events) > most:
+        reply = errors.too_many_events(
+            len(events), most, call.setting("orb.ingest.batch-size-status")
+        )
+        why = f"{len(events)} events in one request; at most {most}"
+        finding = Violation("$.events", why, len(events), "orb.ingest.batch-size")
+        raise Refusal(reply, [finding], _lost(events, "orb.ingest.batch-size"))
+    if not events and call.setting("orb.ingest.empty") == "reject":
+        finding = Violation("$.events", "[] should be non-empty", [], "orb.ingest.empty")
+        raise Refusal(errors.validation(finding.message), [finding])
+    backfill = b"backfill_id" in call.request.query_string and call.request.query.get("backfill_id")
+    if backfill:
+        finding = Violation("$", "no such backfill", backfill, "orb.ingest.backfill")
+        raise Refusal(errors.missing_resource("Backfill", backfill), [finding])
+
+
+def _refused(events: Sequence[Any], found: Sequence[Violation], state: State) -> Refusal:
+    messages: dict[int, list[str]] = {}
+    for violation in found:
+        index = int(violation.path[len("$.events[") :].partition("]")[0])
+        messages.setdefault(index, []).append(violation.message)
+    late = [events[i] for i in messages if _only_late(found, i)]
+    rest = [event for event in events if not any(event is other for other in late)]
+    effects = [
+        Effects("late", [_usage(e) for e in late], "orb.ingest.grace-period"),
+        Effects("rejected", [_usage(e) for e in rest], "orb.ingest.whole-batch"),
+    ]
+    return Refusal(
+        errors.refused_events(events, messages), found, tuple(e for e in effects if e.items)
+    )
+
+
+def _only_late(found: Sequence[Violation], index: int) -> bool:
+    prefix = f"$.events[{index}]."
+    rules = {violation.rule for violation in found if violation.path.startswith(prefix)}
+    return rules == {"orb.ingest.grace-period"}
+
+
+def _terms(call: Call) -> Terms:
+    setting = call.account.settings
+    return Terms(
+        grace=setting["orb.ingest.grace-period"],
+        ahead=setting["orb.ingest.future-limit"],
+        other_offsets=setting["orb.ingest.timestamp-offset"],
+        repeats_in_batch=setting["orb.ingest.batch-repeat"],
+        other_body=setting["orb.ingest.other-body"],
+        forget=setting["orb.ingest.dedup-window"],
+        unknown_external=setting["orb.ingest.unknown-external-customer"],
+    )
+
+
+def _count(body: Any) -> int:
+    events = body.get("events") if isinstance(body, dict) else None
+    return len(events) if isinstance(events, list) else 0
+
+
+def _lost(events: Sequence[Any], rule: str) -> tuple[Effects, ...]:
+    return (Effects("rejected", [_usage(event) for event in events], rule),)
+
+
+def _salvage(body: Any, endpoint: Endpoint) -> Sequence[Usage]:
+    """The usage a refused body would have been, as far as it can be told."""
+    if endpoint.name != "ingest" or not _count(body):
+        return ()
+    return [_usage(event) for event in body["events"] if isinstance(event, dict)]
+
+
+def _usage(event: Mapping[str, Any]) -> Usage:
+    def text(name: str) -> str | None:
+        value = event.get(name)
+        return value if isinstance(value, str) else None
+
+    customer = text("external_customer_id") or text("customer_id")
+    return Usage(text("idempotency_key") or "", customer, text("event_name"), 1)
+
+
+def _waives(violation: Violation, settings: Mapping[str, Any]) -> bool:
+    """A time without offset is taken as UTC where the switch says so."""
+    if violation.rule != "orb.ingest.timestamp" or not isinstance(violation.value, str):
+        return False
+    naive = not violation.value.upper().endswith("Z") and "+" not in violation.value
+    return naive and settings["orb.ingest.timestamp-naive"] == "utc"

@@ -1,0 +1,212 @@
+"""What Orb decides about events: plain functions over plain state and `now`.
+
+Order (rule orb.ingest.order): the structure comes before, in the contract; then time and customer
+of every event, then keys; any failure refuses the whole batch, and nothing is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from itertools import repeat
+from typing import Any
+
+from contracts.model import Violation
+from sandbox.reply import Effects, Usage
+
+__all__ = ["Ingestion", "State", "Terms", "failures", "ingest"]
+
+Event = dict[str, Any]
+instant = datetime.fromisoformat
+
+
+@dataclass
+class State:
+    """What Orb keeps of one account. `seen` is idempotency key -> (received, event)."""
+
+    customers: dict[str, dict[str, Any]] = field(default_factory=dict)
+    by_external_id: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, tuple[datetime, Event]] = field(default_factory=dict)
+    waiting: dict[str, list[Event]] = field(default_factory=dict)
+
+    def usage(self, event: Event) -> Usage:
+        """One event counts once, under its name (rule orb.ledger.count)."""
+        customer = event.get("external_customer_id")
+        if customer is None:
+            known = self.customers[event["customer_id"]]
+            customer = known["external_customer_id"] or event["customer_id"]
+        return Usage(event["idempotency_key"], customer, event["event_name"], 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The account's settings that ingestion asks for."""
+
+    grace: timedelta
+    ahead: timedelta
+    other_offsets: str
+    repeats_in_batch: str
+    other_body: str
+    forget: str
+    unknown_external: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ingestion:
+    """What became of a batch that was not refused."""
+
+    ingested: Sequence[Event]
+    duplicate: Sequence[Event]
+    unmatched: Sequence[Event]
+
+
+def failures(events: Sequence[Event], state: State, terms: Terms, now: datetime) -> list[Violation]:
+    """Why this batch must be refused, every reason; empty when it need not be."""
+    oldest, newest = now - terms.grace, now + terms.ahead
+    found: list[Violation] = []
+    if not _timely(events, oldest, newest):
+        for index, event in enumerate(events):
+            found += _untimely(index, event, oldest, newest, terms)
+    if {event.get("customer_id") for event in events} != {None}:
+        found += _unknown_customers(events, state)
+    if len({event["idempotency_key"] for event in events}) != len(events):
+        found += _conflicts(events, terms)
+    if terms.other_body == "reject":
+        found += _changed(events, state, terms, now)
+    return found
+
+
+def ingest(events: Sequence[Event], state: State, terms: Terms, now: datetime) -> Ingestion:
+    """Keep a batch in which nothing failed (rules orb.ingest.duplicate and its neighbours)."""
+    fresh: Sequence[Event] = events
+    old: list[Event] = []
+    keys = [event["idempotency_key"] for event in events]
+    if not state.seen.keys().isdisjoint(keys) or len(set(keys)) != len(keys):
+        fresh, old = _apart(events, state, terms, now)
+        keys = [event["idempotency_key"] for event in fresh]
+    state.seen.update(zip(keys, zip(repeat(now), fresh), strict=False))
+    unmatched = _unmatched(fresh, state) if terms.unknown_external == "unmatched" else []
+    return Ingestion(fresh, old, unmatched)
+
+
+def _timely(events: Sequence[Event], oldest: datetime, newest: datetime) -> bool:
+    """Whether all events are in time and in UTC: one quick look, as nearly all batches are."""
+    try:
+        stamps = [instant(event["timestamp"]) for event in events]
+    except ValueError:
+        return False
+    if not stamps:
+        return True
+    if {stamp.tzinfo for stamp in stamps} != {UTC}:
+        return False
+    return oldest <= min(stamps) and max(stamps) <= newest
+
+
+def _untimely(
+    index: int, event: Event, oldest: datetime, newest: datetime, terms: Terms
+) -> list[Violation]:
+    path, written = f"$.events[{index}].timestamp", event["timestamp"]
+    try:
+        at = instant(written.upper())
+    except ValueError:
+        why = f"{written!r} is not a 'date-time'"
+        return [Violation(path, why, written, "orb.ingest.timestamp")]
+    if at.tzinfo is None:
+        at = at.replace(tzinfo=UTC)
+    if at.utcoffset() and terms.other_offsets == "reject":
+        why = f"Event timestamp {at.isoformat()} must be in UTC."
+        return [Violation(path, why, written, "orb.ingest.timestamp-offset")]
+    at = at.astimezone(UTC)
+    if at < oldest:
+        why = (
+            f"Event timestamp {at.isoformat()} must be later than {oldest.isoformat()} "
+            "based on account grace period"
+        )
+        return [Violation(path, why, written, "orb.ingest.grace-period")]
+    if at > newest:
+        why = f"Event timestamp {at.isoformat()} must not be later than {newest.isoformat()}"
+        return [Violation(path, why, written, "orb.ingest.future-limit")]
+    return []
+
+
+def _unknown_customers(events: Sequence[Event], state: State) -> list[Violation]:
+    found = []
+    for index, event in enumerate(events):
+        id = event.get("customer_id")
+        if id is not None and id not in state.customers:
+            why = f"Could not find a resource of type Customer with identifier: {id}."
+            path = f"$.events[{index}].customer_id"
+            found.append(Violation(path, why, id, "orb.ingest.customer-exists"))
+    return found
+
+
+def _conflicts(events: Sequence[Event], terms: Terms) -> list[Violation]:
+    """Keys that come twice in one batch, with different bodies or, by switch, at all."""
+    first: dict[str, Event] = {}
+    found = []
+    for index, event in enumerate(events):
+        key = event["idempotency_key"]
+        before = first.setdefault(key, event)
+        if before is event:
+            continue
+        path = f"$.events[{index}].idempotency_key"
+        if before != event:
+            why = f"Idempotency key {key} is used by events with differing bodies in this batch."
+            found.append(Violation(path, why, key, "orb.ingest.batch-conflict"))
+        elif terms.repeats_in_batch == "reject":
+            why = f"Idempotency key {key} is repeated in this batch."
+            found.append(Violation(path, why, key, "orb.ingest.batch-repeat"))
+    return found
+
+
+def _changed(events: Sequence[Event], state: State, terms: Terms, now: datetime) -> list[Violation]:
+    found = []
+    for index, event in enumerate(events):
+        key = event["idempotency_key"]
+        if _known(key, state, terms, now) and state.seen[key][1] != event:
+            why = f"Idempotency key {key} was ingested with a different body."
+            path = f"$.events[{index}].idempotency_key"
+            found.append(Violation(path, why, key, "orb.ingest.other-body"))
+    return found
+
+
+def _known(key: str, state: State, terms: Terms, now: datetime) -> bool:
+    """Whether a key is still deduplicated (rule orb.ingest.dedup-window)."""
+    before = state.seen.get(key)
+    return before is not None and (terms.forget == "never" or now - before[0] <= terms.grace)
+
+
+def _apart(
+    events: Sequence[Event], state: State, terms: Terms, now: datetime
+) -> tuple[list[Event], list[Event]]:
+    """New events and repeated ones."""
+    fresh: list[Event] = []
+    old: list[Event] = []
+    here: set[str] = set()
+    for event in events:
+        key = event["idempotency_key"]
+        repeated = key in here or _known(key, state, terms, now)
+        (old if repeated else fresh).append(event)
+        here.add(key)
+    return fresh, old
+
+
+def _unmatched(events: Sequence[Event], state: State) -> list[Event]:
+    """Events of an external id that no customer has yet; they wait for one that will."""
+    named = {event.get("external_customer_id") for event in events} - {None}
+    unknown = named - state.by_external_id.keys()
+    if not unknown:
+        return []
+    found = [event for event in events if event.get("external_customer_id") in unknown]
+    for event in found:
+        state.waiting.setdefault(event["external_customer_id"], []).append(event)
+    return found
+
+
+def attributed(state: State, external_id: str | None) -> tuple[Effects, ...]:
+    """What a new customer brings into the ledger: the events that waited for it."""
+    events = state.waiting.pop(external_id, []) if external_id is not None else []
+    if not events:
+        return ()
+    return (Effects("accepted", events, "orb.customer.attribution", state.usage),)

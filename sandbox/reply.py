@@ -1,0 +1,117 @@
+"""What a vendor's room is asked and what it answers: plain values, no HTTP library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any, Literal
+from urllib.parse import parse_qsl
+
+import orjson
+
+from contracts.model import Violation
+
+__all__ = ["Decision", "Effects", "Outcome", "Refusal", "Reply", "Request", "Usage"]
+
+Headers = tuple[tuple[bytes, bytes], ...]
+Number = int | float | Decimal
+Outcome = Literal[
+    "accepted", "updated", "duplicate", "late", "rejected", "unmatched", "dropped", "removed"
+]
+
+
+@dataclass(slots=True)
+class Request:
+    """One request as it came. Header names are lower case; `params` are the path's."""
+
+    method: str
+    path: str
+    query_string: bytes = b""
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+    params: Mapping[str, str] = field(default_factory=dict)
+    parsed: Any = None
+
+    def header(self, name: str) -> str | None:
+        value = self.headers.get(name.encode())
+        return None if value is None else value.decode("latin-1")
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The query as the last value of each key."""
+        return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """The vendor's answer: its status, its headers, its words."""
+
+    status: int
+    body: bytes = b""
+    media: str | None = "application/json"
+    headers: Headers = ()
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200, headers: Headers = ()) -> Reply:
+        return cls(status, orjson.dumps(value), "application/json", headers)
+
+    @classmethod
+    def text(
+        cls, words: str, status: int = 200, media: str = "text/plain", headers: Headers = ()
+    ) -> Reply:
+        return cls(status, words.encode(), media, headers)
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What a vendor would bill one event as. `event` is the identity it deduplicates by."""
+
+    event: str
+    customer: str | None
+    meter: str | None
+    quantity: Number
+
+
+def itself(usage: Usage) -> Usage:
+    return usage
+
+
+@dataclass(frozen=True, slots=True)
+class Effects:
+    """The same thing having happened to some events.
+
+    `items` are events as the vendor keeps them and `usage` reads one: a request that is right
+    costs no more than this one object, however many events it brings.
+    """
+
+    outcome: Outcome
+    items: Sequence[Any]
+    rule: str | None = None
+    usage: Callable[[Any], Usage] = itself
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a request did (`effects`), what we say of it (`findings`) and what the vendor says.
+
+    `forward` holds events for the forwarder; only a source vendor has any.
+    """
+
+    reply: Reply
+    effects: tuple[Effects, ...] = ()
+    findings: tuple[Violation, ...] = ()
+    forward: Sequence[Mapping[str, Any]] = ()
+
+
+class Refusal(Exception):
+    """Raised by a room to answer no; it carries the whole decision."""
+
+    def __init__(
+        self,
+        reply: Reply,
+        findings: Sequence[Violation] = (),
+        effects: tuple[Effects, ...] = (),
+    ) -> None:
+        super().__init__(reply.status)
+        self.decision = Decision(reply, effects, tuple(findings))

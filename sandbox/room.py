@@ -1,0 +1,95 @@
+"""A vendor's room, as the machinery sees it: data and functions, no base class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Protocol
+
+from contracts.model import Contract, Endpoint, Violation
+from sandbox.auth import Problem
+from sandbox.body import Unreadable, document
+from sandbox.limits import Window
+from sandbox.reply import Decision, Reply, Request, Usage
+
+if TYPE_CHECKING:
+    from sandbox.account import Account
+
+__all__ = ["Call", "Operation", "Room", "Words"]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What an operation decides on. `body` conforms to the endpoint's request schema."""
+
+    account: Account
+    endpoint: Endpoint
+    request: Request
+    body: Any
+    now: datetime
+
+    def setting(self, rule: str) -> Any:
+        """The value of a rule's switch on this account."""
+        return self.account.settings[rule]
+
+
+Operation = Callable[[Call], Decision]
+Dashboard = Callable[["Account", Mapping[str, Any], datetime], Any]
+
+
+class Words(Protocol):
+    """A vendor's own words for what any server may have to say; a room's errors.py."""
+
+    def unauthorized(self, problem: Problem, request: Request) -> Reply: ...
+    def unknown_path(self, request: Request) -> Reply: ...
+    def wrong_method(self, request: Request, allowed: Sequence[str]) -> Reply: ...
+    def unreadable(self, fault: Unreadable, endpoint: Endpoint) -> Reply: ...
+    def violating(
+        self, violations: Sequence[Violation], body: Any, endpoint: Endpoint
+    ) -> Reply: ...
+    def limited(self, window: Window, now: datetime) -> Reply: ...
+    def failing(self, status: int, retry_after: int | None) -> Reply: ...
+
+
+def _none(_: Any) -> int:
+    return 0
+
+
+def _strict(_: Violation, __: Mapping[str, Any]) -> bool:
+    return False
+
+
+def _nothing(_: Any, __: Endpoint) -> Sequence[Usage]:
+    return ()
+
+
+@dataclass(frozen=True)
+class Room:
+    """One vendor: its contract, its state, its decisions and its words.
+
+    `operations` decide by endpoint name. `dashboard` is what a person does at the vendor's web
+    page and no API offers; each takes (account, arguments, now) and answers JSON. `readers` read
+    the body of an endpoint that takes more than one JSON value. `events` counts the events of a
+    body, for limits that count events; `salvage` tells what usage a refused body would have been.
+    `waives` says which departures from a schema an account's settings forgive. `always` adds
+    headers to every reply.
+    """
+
+    contract: Contract
+    state: Callable[[], Any]
+    operations: Mapping[str, Operation]
+    words: Words
+    dashboard: Mapping[str, Dashboard] = field(default_factory=dict)
+    readers: Mapping[str, Callable[[Request], Any]] = field(default_factory=dict)
+    events: Callable[[Any], int] = _none
+    salvage: Callable[[Any, Endpoint], Sequence[Usage]] = _nothing
+    waives: Callable[[Violation, Mapping[str, Any]], bool] = _strict
+    always: tuple[tuple[bytes, bytes], ...] = ()
+
+    def body(self, endpoint: Endpoint, request: Request) -> Any:
+        """The body of a request as this endpoint reads it. Raises Unreadable."""
+        reader = self.readers.get(endpoint.name)
+        if reader is not None:
+            return reader(request)
+        return document(request) if endpoint.request is not None else None

@@ -1,0 +1,147 @@
+"""Every contract case of every vendor, against the sandbox."""
+
+import asyncio
+import base64
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts import credentials, durations
+from contracts.cases import Case, differences, read_cases, render
+from contracts.conformance import violations
+from contracts.model import Contract
+from contracts.reader import read, vendors
+from sandbox.account import Account
+from sandbox.app import create_app
+
+NOW = datetime(2026, 1, 15, 12, 0, 0, 250_000, tzinfo=UTC)
+CASES = [
+    pytest.param(read(vendor), case, id=f"{vendor}-{case.name}")
+    for vendor in vendors()
+    for case in read_cases(read(vendor))
+]
+
+
+@asynccontextmanager
+async def target(contract: Contract, case: Case) -> AsyncIterator[tuple[Account, Any]]:
+    """A fresh account with the case's settings, and a function that sends it a request."""
+    sandbox = create_app(source=lambda: NOW)
+    key = contract.key(uuid.uuid4().hex)
+    account = sandbox.accounts.open(contract.vendor, key)
+    for rule, value in (case.settings or {}).items():
+        account.set(rule, value)
+    base = f"http://127.0.0.1/{contract.vendor}"
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=sandbox), base_url=base
+    ) as client:
+        yield account, partial(send, client, contract, key)
+
+
+async def send(
+    client: httpx.AsyncClient, contract: Contract, key: str, request: dict[str, Any]
+) -> httpx.Response:
+    """Send a case's request, with the credential unless it brings (or renounces) its own."""
+    auth = {} if request.get("anonymous") else credentials.headers(contract.auth, key)
+    arguments: dict[str, Any] = {"headers": {**auth, **request.get("headers", {})}}
+    if "json" in request:
+        arguments["json"] = request["json"]
+    if "text" in request:
+        arguments["content"] = request["text"].encode()
+    if "base64" in request:
+        arguments["content"] = base64.b64decode(request["base64"])
+    return await client.request(
+        request["method"], request["path"], params=request.get("query"), **arguments
+    )
+
+
+async def run(contract: Contract, case: Case) -> None:
+    async with target(contract, case) as (account, sent):
+        told = partial(render, run=uuid.uuid4().hex[:12])
+        for step in case.given:
+            await prepare(account, told(step, now=account.clock.now()), sent)
+        now = account.clock.now()
+        response = await sent(told(case.request, now=now))
+        assert list(answer_differences(told(case.response, now=now), response)) == []
+        conforms(contract, account, response)
+        look_behind(account, case, partial(told, now=now))
+
+
+async def prepare(account: Account, step: dict[str, Any], sent: Any) -> None:
+    if "advance" in step:
+        account.clock.advance(durations.parse(step["advance"]))
+    elif "dashboard" in step:
+        act = account.room.dashboard[step["dashboard"]]
+        act(account, step.get("json", {}), account.clock.now())
+    else:
+        response = await sent(step["request"])
+        assert response.status_code == step.get("status", response.status_code), response.text
+        assert response.status_code < 500
+
+
+def answer_differences(expected: dict[str, Any], response: httpx.Response) -> list[str]:
+    found = list(differences(expected["status"], response.status_code, "status"))
+    for name, value in expected.get("headers", {}).items():
+        found += differences(value, response.headers.get(name), f"header {name}")
+    if "json" in expected:
+        found += differences(expected["json"], response.json())
+    if "text" in expected:
+        found += differences(expected["text"], response.text, "text")
+    return found
+
+
+def conforms(contract: Contract, account: Account, response: httpx.Response) -> None:
+    """The answer is one the contract knows."""
+    exchange = account.room and response.headers["x-meterbox-exchange"]
+    assert exchange
+    name = next(
+        (e.endpoint for e in account.journal.after(0) if e.id == exchange),
+        None,
+    )
+    if name is None:
+        return
+    endpoint = contract.endpoint(name)
+    assert response.status_code in endpoint.responses
+    schema = endpoint.responses[response.status_code]
+    if schema is not None:
+        assert violations(response.json(), schema, rule="response") == []
+
+
+def look_behind(account: Account, case: Case, told: Any) -> None:
+    exchange = max(account.journal.after(0), key=lambda e: e.number, default=None)
+    if case.findings is not None:
+        assert exchange is not None
+        found = [{"path": f.path, "rule": f.rule} for f in exchange.findings]
+        assert found == told(case.findings)
+    if case.totals is not None:
+        totals = [
+            {"customer": t.customer, "meter": t.meter, "quantity": t.quantity, "events": t.events}
+            for t in account.ledger.totals()
+        ]
+        assert totals == told(case.totals)
+    if case.outcomes is not None:
+        last = {entry.usage.event: entry.outcome for entry in account.ledger.entries()}
+        expected = told(case.outcomes)
+        assert {event: last.get(event) for event in expected} == expected
+
+
+@pytest.mark.parametrize(("contract", "case"), CASES)
+def test_the_sandbox_answers_as_the_case_says(contract: Contract, case: Case) -> None:
+    asyncio.run(run(contract, case))
+
+
+@pytest.mark.parametrize("vendor", vendors())
+def test_every_rule_has_a_case_or_a_golden_case_and_every_case_a_rule(vendor: str) -> None:
+    from tests.translators.test_golden import GOLDEN
+
+    contract = read(vendor)
+    named = {rule for case in read_cases(contract) for rule in case.rules}
+    golden = {rule for g in GOLDEN if g.vendor == vendor for rule in g.rules}
+    assert named - set(contract.rules) == set()
+    assert golden - set(contract.rules) == set()
+    assert set(contract.rules) - named - golden == set()

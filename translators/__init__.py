@@ -1,0 +1,1 @@
+"""Segment events in, vendor requests out; and the forwarder that delivers them."""

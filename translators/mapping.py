@@ -1,0 +1,33 @@
+"""Finds a vendor's translator by its folder; machinery that names no vendor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from contracts.model import UnknownVendor
+from contracts.reader import vendors
+from translators import settings
+from translators.event import Event
+from translators.request import Outcome
+
+__all__ = ["translate", "translated_vendors"]
+
+
+def translated_vendors() -> list[str]:
+    """Vendors that have a translator: those that bill, not the source."""
+    return [name for name in vendors() if find_spec(f"translators.{name}") is not None]
+
+
+def translate(vendor: str, event: Event, given: Mapping[str, Any]) -> Outcome:
+    """What one event becomes at a vendor under these settings.
+
+    Raises UnknownVendor, UnknownSetting or SettingsFault.
+    """
+    if vendor not in translated_vendors():
+        raise UnknownVendor(vendor, known=translated_vendors())
+    mapping = import_module(f"translators.{vendor}.mapping")
+    outcome: Outcome = mapping.translate(event, settings.read(vendor, given))
+    return outcome

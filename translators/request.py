@@ -1,0 +1,54 @@
+"""What a translator gives: requests for the vendor, or why there can be none."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from translators.trace import Traced
+
+__all__ = ["Outcome", "Translation", "Untranslatable", "VendorRequest"]
+
+
+@dataclass(frozen=True, slots=True)
+class VendorRequest:
+    """One call of the vendor's API, without host and credential, which delivery adds.
+
+    `endpoint` is the name in the vendor's contract, `path` the vendor's own, `key` what the vendor
+    deduplicates by (None where it does not).
+    """
+
+    vendor: str
+    endpoint: str
+    method: str
+    path: str
+    body: Any
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Translation:
+    """The requests one event becomes, why each field is what it is, and what was left out.
+
+    `dropped` are paths of the event that no field came from.
+    """
+
+    requests: tuple[VendorRequest, ...]
+    trace: tuple[Traced, ...] = ()
+    dropped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Untranslatable:
+    """No request can be made of this event: where and why, and by which rule.
+
+    `unsupported` says that the vendor takes no events of this type at all.
+    """
+
+    path: str
+    reason: str
+    rule: str
+    unsupported: bool = False
+
+
+Outcome = Translation | Untranslatable
