@@ -18,7 +18,7 @@ __all__ = ["Credential", "credential", "handle", "redacted"]
 Problem = Literal["missing", "refused", "shape"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Credential:
     """A key, or why there is none: missing, refused (a `bad_` key), or not the vendor's shape."""
 

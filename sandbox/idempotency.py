@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["Policy", "Replay", "once"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Replay:
     """A reply that is kept for its key."""
 

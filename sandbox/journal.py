@@ -27,7 +27,7 @@ class Dropped(MeterboxError):
         super().__init__(f"The journal has dropped {count} exchanges; ask for later ones.")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Exchange:
     """One request, the vendor's answer and what became of its events.
 

@@ -43,7 +43,7 @@ class Request:
         return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reply:
     """The vendor's answer: its status, its headers, its words."""
 
@@ -63,7 +63,7 @@ class Reply:
         return cls(status, words.encode(), media, headers)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Usage:
     """What a vendor would bill one event as. `event` is the identity it deduplicates by."""
 
@@ -77,7 +77,7 @@ def itself(usage: Usage) -> Usage:
     return usage
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Effects:
     """The same thing having happened to some events.
 
@@ -91,7 +91,7 @@ class Effects:
     usage: Callable[[Any], Usage] = itself
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Decision:
     """What a request did (`effects`), what we say of it (`findings`) and what the vendor says.
 

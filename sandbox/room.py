@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["Call", "Operation", "Room", "Words"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """What an operation decides on. `body` conforms to the endpoint's request schema."""
 

@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 from contracts.model import Contract, Endpoint, Violation
+from sandbox.batch import Batch
+from sandbox.body import content, parse
 from sandbox.idempotency import Policy, once
 from sandbox.orb import customers, errors
-from sandbox.orb.rules import State, Terms, failures, ingest
+from sandbox.orb.rules import Ingestion, State, Terms, failures, ingest
 from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
 from sandbox.room import Call, Room
 
@@ -54,30 +56,35 @@ def ingestion(call: Call) -> Decision:
     found = failures(events, state, terms, call.now)
     if found:
         raise _refused(events, found, state)
-    done = ingest(events, state, terms, call.now)
-    return Decision(_answer(call, done.ingested, done.duplicate), _effects(done, state))
+    batch = Batch(content(call.request), len(events), _events, call.now)
+    done = ingest(events, batch, state, terms)
+    return Decision(_answer(call, done), _effects(done, state))
 
 
-def _effects(done: Any, state: State) -> tuple[Effects, ...]:
-    if not done.duplicate and not done.unmatched:
-        return (Effects("accepted", done.ingested, None, state.usage),)
-    waiting = set(map(id, done.unmatched))
-    matched = [event for event in done.ingested if id(event) not in waiting]
-    groups = (
-        Effects("accepted", matched, None, state.usage),
-        Effects("duplicate", done.duplicate, "orb.ingest.duplicate", state.usage),
-        Effects("unmatched", done.unmatched, "orb.ingest.unknown-external-customer", state.usage),
-    )
-    return tuple(group for group in groups if group.items)
+def _events(raw: bytes) -> list[Any]:
+    events: list[Any] = parse(raw)["events"]
+    return events
 
 
-def _answer(call: Call, ingested: Sequence[Any], duplicate: Sequence[Any]) -> Reply:
+def _effects(done: Ingestion, state: State) -> tuple[Effects, ...]:
+    groups = []
+    if done.matched:
+        groups.append(Effects("accepted", done.matched, None, state.usage))
+    if done.unmatched:
+        rule = "orb.ingest.unknown-external-customer"
+        groups.append(Effects("unmatched", done.unmatched, rule, state.usage))
+    if done.duplicate:
+        groups.append(Effects("duplicate", done.duplicate, "orb.ingest.duplicate", state.usage))
+    return tuple(groups)
+
+
+def _answer(call: Call, done: Ingestion) -> Reply:
     body: dict[str, Any] = {"validation_failed": []}
     asked = b"debug" in call.request.query_string and call.request.query.get("debug") == "true"
     if asked and call.setting("orb.ingest.debug") == "honour":
         body["debug"] = {
-            "duplicate": [event["idempotency_key"] for event in duplicate],
-            "ingested": [event["idempotency_key"] for event in ingested],
+            "duplicate": [event["idempotency_key"] for event in done.duplicate],
+            "ingested": [event["idempotency_key"] for event in (*done.matched, *done.unmatched)],
         }
     return Reply.json(body)
 

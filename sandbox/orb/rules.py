@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from itertools import repeat
 from typing import Any
 
 from contracts.model import Violation
+from sandbox.batch import Batch
 from sandbox.reply import Effects, Usage
 
-__all__ = ["Ingestion", "State", "Terms", "failures", "ingest"]
+__all__ = ["Ingestion", "State", "Terms", "attributed", "failures", "ingest"]
 
 Event = dict[str, Any]
 instant = datetime.fromisoformat
@@ -23,12 +23,16 @@ instant = datetime.fromisoformat
 
 @dataclass
 class State:
-    """What Orb keeps of one account. `seen` is idempotency key -> (received, event)."""
+    """What Orb keeps of one account.
+
+    `seen` is idempotency key -> the events it came with; `waiting` is external id -> events that
+    name it and no customer does.
+    """
 
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
     by_external_id: dict[str, str] = field(default_factory=dict)
-    seen: dict[str, tuple[datetime, Event]] = field(default_factory=dict)
-    waiting: dict[str, list[Event]] = field(default_factory=dict)
+    seen: dict[str, Batch] = field(default_factory=dict)
+    waiting: dict[str, list[Sequence[Event]]] = field(default_factory=dict)
 
     def usage(self, event: Event) -> Usage:
         """One event counts once, under its name (rule orb.ledger.count)."""
@@ -39,7 +43,7 @@ class State:
         return Usage(event["idempotency_key"], customer, event["event_name"], 1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Terms:
     """The account's settings that ingestion asks for."""
 
@@ -52,13 +56,13 @@ class Terms:
     unknown_external: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Ingestion:
-    """What became of a batch that was not refused."""
+    """What became of a batch that was not refused: each event is in exactly one of these."""
 
-    ingested: Sequence[Event]
-    duplicate: Sequence[Event]
+    matched: Sequence[Event]
     unmatched: Sequence[Event]
+    duplicate: Sequence[Event] = ()
 
 
 def failures(events: Sequence[Event], state: State, terms: Terms, now: datetime) -> list[Violation]:
@@ -77,17 +81,19 @@ def failures(events: Sequence[Event], state: State, terms: Terms, now: datetime)
     return found
 
 
-def ingest(events: Sequence[Event], state: State, terms: Terms, now: datetime) -> Ingestion:
-    """Keep a batch in which nothing failed (rules orb.ingest.duplicate and its neighbours)."""
-    fresh: Sequence[Event] = events
-    old: list[Event] = []
+def ingest(events: Sequence[Event], batch: Batch, state: State, terms: Terms) -> Ingestion:
+    """Keep a batch in which nothing failed (rules orb.ingest.duplicate and its neighbours).
+
+    `batch` holds the same events as they came.
+    """
     keys = [event["idempotency_key"] for event in events]
-    if not state.seen.keys().isdisjoint(keys) or len(set(keys)) != len(keys):
-        fresh, old = _apart(events, state, terms, now)
-        keys = [event["idempotency_key"] for event in fresh]
-    state.seen.update(zip(keys, zip(repeat(now), fresh), strict=False))
-    unmatched = _unmatched(fresh, state) if terms.unknown_external == "unmatched" else []
-    return Ingestion(fresh, old, unmatched)
+    if state.seen.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
+        state.seen.update(dict.fromkeys(keys, batch))
+        return _matched(events, batch, state, terms)
+    fresh, old = _apart(events, state, terms, batch.received)
+    state.seen.update(dict.fromkeys([event["idempotency_key"] for event in fresh], batch))
+    done = _matched(fresh, fresh, state, terms)
+    return Ingestion(done.matched, done.unmatched, old)
 
 
 def _timely(events: Sequence[Event], oldest: datetime, newest: datetime) -> bool:
@@ -164,7 +170,7 @@ def _changed(events: Sequence[Event], state: State, terms: Terms, now: datetime)
     found = []
     for index, event in enumerate(events):
         key = event["idempotency_key"]
-        if _known(key, state, terms, now) and state.seen[key][1] != event:
+        if _known(key, state, terms, now) and _first(key, state) != event:
             why = f"Idempotency key {key} was ingested with a different body."
             path = f"$.events[{index}].idempotency_key"
             found.append(Violation(path, why, key, "orb.ingest.other-body"))
@@ -174,7 +180,12 @@ def _changed(events: Sequence[Event], state: State, terms: Terms, now: datetime)
 def _known(key: str, state: State, terms: Terms, now: datetime) -> bool:
     """Whether a key is still deduplicated (rule orb.ingest.dedup-window)."""
     before = state.seen.get(key)
-    return before is not None and (terms.forget == "never" or now - before[0] <= terms.grace)
+    return before is not None and (terms.forget == "never" or now - before.received <= terms.grace)
+
+
+def _first(key: str, state: State) -> Event:
+    """The event that a known key came with first."""
+    return next(event for event in state.seen[key] if event["idempotency_key"] == key)
 
 
 def _apart(
@@ -192,21 +203,31 @@ def _apart(
     return fresh, old
 
 
-def _unmatched(events: Sequence[Event], state: State) -> list[Event]:
-    """Events of an external id that no customer has yet; they wait for one that will."""
-    named = {event.get("external_customer_id") for event in events} - {None}
-    unknown = named - state.by_external_id.keys()
-    if not unknown:
-        return []
-    found = [event for event in events if event.get("external_customer_id") in unknown]
-    for event in found:
-        state.waiting.setdefault(event["external_customer_id"], []).append(event)
-    return found
+def _matched(
+    events: Sequence[Event], kept: Sequence[Event], state: State, terms: Terms
+) -> Ingestion:
+    """Events of known customers, and those of an external id that no customer has yet."""
+    unknown = {event.get("external_customer_id") for event in events} - state.by_external_id.keys()
+    unknown.discard(None)
+    if not unknown or terms.unknown_external == "billed":
+        return Ingestion(kept, ())
+    for external_id in unknown:
+        state.waiting.setdefault(external_id, []).append(kept)
+    known = [event for event in events if event.get("external_customer_id") not in unknown]
+    if not known:
+        return Ingestion((), kept)
+    return Ingestion(known, [e for e in events if e.get("external_customer_id") in unknown])
 
 
 def attributed(state: State, external_id: str | None) -> tuple[Effects, ...]:
     """What a new customer brings into the ledger: the events that waited for it."""
-    events = state.waiting.pop(external_id, []) if external_id is not None else []
+    batches = state.waiting.pop(external_id, []) if external_id is not None else []
+    events = [
+        event
+        for batch in batches
+        for event in batch
+        if event.get("external_customer_id") == external_id
+    ]
     if not events:
         return ()
     return (Effects("accepted", events, "orb.customer.attribution", state.usage),)
