@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.account import Accounts
 from sandbox.clock import Wall, wall
 from sandbox.exchange import Desk
-from sandbox.switchboard import Switchboard, load, room_app
+from sandbox.switchboard import Switchboard, load
 
 __all__ = ["Sandbox", "create_app"]
 
@@ -38,5 +38,4 @@ def create_app(
     rooms = load(vendors)
     accounts = Accounts(rooms, seed=seed, source=source, settings=settings)
     desks = {name: Desk(room, accounts) for name, room in rooms.items()}
-    apps = {name: room_app(desk) for name, desk in desks.items()}
-    return Sandbox(Switchboard(apps, rooms, Starlette()), accounts)
+    return Sandbox(Switchboard(desks, Starlette()), accounts)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from importlib import import_module
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.routing import Route
@@ -16,7 +16,7 @@ from sandbox.edge import Edge
 from sandbox.exchange import Desk
 from sandbox.room import Room
 
-__all__ = ["Switchboard", "load", "room_app"]
+__all__ = ["Switchboard", "load"]
 
 
 def load(names: Iterable[str] | None = None) -> dict[str, Room]:
@@ -29,14 +29,24 @@ def _room(contract: Contract) -> Room:
     return room
 
 
-def room_app(desk: Desk) -> Starlette:
-    """One vendor as a Starlette application; paths and methods it lacks speak its words too."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One vendor: its Starlette application, and its edges by path where a path is exact."""
+
+    app: Starlette
+    exact: Mapping[str, Edge]
+
+
+def line(desk: Desk) -> Line:
+    """A vendor's paths; those that it lacks, and methods that it lacks, speak its words too."""
     by_path: dict[str, dict[str, Endpoint]] = {}
     for endpoint in desk.room.contract.endpoints:
         for path in endpoint.paths:
             by_path.setdefault(path, {})[endpoint.method] = endpoint
-    routes = [Route(_spelled(path), Edge(desk, methods)) for path, methods in by_path.items()]
-    return Starlette(routes=[*routes, Route("/{path:path}", Edge(desk, {}))])
+    edges = {path: Edge(desk, methods) for path, methods in by_path.items()}
+    routes = [Route(_spelled(path), edge) for path, edge in edges.items()]
+    app = Starlette(routes=[*routes, Route("/{path:path}", Edge(desk, {}))])
+    return Line(app, {path: edge for path, edge in edges.items() if "{" not in path})
 
 
 def _spelled(path: str) -> str:
@@ -45,14 +55,22 @@ def _spelled(path: str) -> str:
 
 
 class Switchboard:
-    """Hands a request to its vendor, by Host header or first path segment, or else to `front`."""
+    """Hands a request to its vendor, by Host header or first path segment, or else to `front`.
 
-    def __init__(self, apps: Mapping[str, ASGIApp], rooms: Mapping[str, Room], front: ASGIApp):
-        self._by_path = {f"/{vendor}": app for vendor, app in apps.items()}
+    A path without parameters goes straight to its edge, where Starlette would try every route.
+    """
+
+    def __init__(self, desks: Mapping[str, Desk], front: ASGIApp) -> None:
+        self._lines = {name: line(desk) for name, desk in desks.items()}
         self._by_host = {
-            host.encode(): apps[name]
-            for name, room in rooms.items()
-            for host in room.contract.hosts
+            host.encode(): self._lines[name]
+            for name, desk in desks.items()
+            for host in desk.room.contract.hosts
+        }
+        self._exact = {
+            f"/{name}{path}": (edge, path)
+            for name, at in self._lines.items()
+            for path, edge in at.exact.items()
         }
         self._front = front
 
@@ -62,21 +80,24 @@ class Switchboard:
             return
         for name, value in scope["headers"]:
             if name == b"host":
-                app = self._by_host.get(value.partition(b":")[0].lower())
-                if app is not None:
+                at = self._by_host.get(value.partition(b":")[0].lower())
+                if at is not None:
+                    app = at.exact.get(scope["path"], at.app)
                     await app(scope, receive, send)
                     return
                 break
-        await self._by_first_segment(scope, receive, send)
+        await self._by_path(scope, receive, send)
 
-    async def _by_first_segment(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _by_path(self, scope: Scope, receive: Receive, send: Send) -> None:
         path: str = scope["path"]
+        found = self._exact.get(path)
+        if found is not None:
+            await found[0]({**scope, "path": found[1]}, receive, send)
+            return
         end = path.find("/", 1)
         prefix = path if end < 0 else path[:end]
-        app = self._by_path.get(prefix)
-        if app is None:
+        at = self._lines.get(prefix[1:])
+        if at is None:
             await self._front(scope, receive, send)
             return
-        inner: dict[str, Any] = dict(scope)
-        inner["path"] = path[len(prefix) :] or "/"
-        await app(inner, receive, send)
+        await at.app({**scope, "path": path[len(prefix) :] or "/"}, receive, send)

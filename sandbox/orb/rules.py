@@ -68,13 +68,14 @@ class Ingestion:
 def failures(events: Sequence[Event], state: State, terms: Terms, now: datetime) -> list[Violation]:
     """Why this batch must be refused, every reason; empty when it need not be."""
     oldest, newest = now - terms.grace, now + terms.ahead
+    keys = [event["idempotency_key"] for event in events]
     found: list[Violation] = []
     if not _timely(events, oldest, newest):
         for index, event in enumerate(events):
             found += _untimely(index, event, oldest, newest, terms)
     if {event.get("customer_id") for event in events} != {None}:
         found += _unknown_customers(events, state)
-    if len({event["idempotency_key"] for event in events}) != len(events):
+    if len(set(keys)) != len(keys):
         found += _conflicts(events, terms)
     if terms.other_body == "reject":
         found += _changed(events, state, terms, now)
@@ -87,8 +88,9 @@ def ingest(events: Sequence[Event], batch: Batch, state: State, terms: Terms) ->
     `batch` holds the same events as they came.
     """
     keys = [event["idempotency_key"] for event in events]
-    if state.seen.keys().isdisjoint(keys) and len(set(keys)) == len(keys):
-        state.seen.update(dict.fromkeys(keys, batch))
+    new = dict.fromkeys(keys, batch)
+    if len(new) == len(keys) and state.seen.keys().isdisjoint(new):
+        state.seen.update(new)
         return _matched(events, batch, state, terms)
     fresh, old = _apart(events, state, terms, batch.received)
     state.seen.update(dict.fromkeys([event["idempotency_key"] for event in fresh], batch))
@@ -99,12 +101,12 @@ def ingest(events: Sequence[Event], batch: Batch, state: State, terms: Terms) ->
 def _timely(events: Sequence[Event], oldest: datetime, newest: datetime) -> bool:
     """Whether all events are in time and in UTC: one quick look, as nearly all batches are."""
     try:
-        stamps = [instant(event["timestamp"]) for event in events]
+        stamps = [instant(text) for text in {event["timestamp"] for event in events}]
     except ValueError:
         return False
     if not stamps:
         return True
-    if {stamp.tzinfo for stamp in stamps} != {UTC}:
+    if any(stamp.tzinfo is not UTC for stamp in stamps):
         return False
     return oldest <= min(stamps) and max(stamps) <= newest
 
@@ -213,9 +215,9 @@ def _matched(
         return Ingestion(kept, ())
     for external_id in unknown:
         state.waiting.setdefault(external_id, []).append(kept)
-    known = [event for event in events if event.get("external_customer_id") not in unknown]
-    if not known:
+    if all(event.get("external_customer_id") in unknown for event in events):
         return Ingestion((), kept)
+    known = [event for event in events if event.get("external_customer_id") not in unknown]
     return Ingestion(known, [e for e in events if e.get("external_customer_id") in unknown])
 
 

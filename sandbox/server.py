@@ -1,0 +1,108 @@
+"""Runs the sandbox on a real port."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import socket
+import struct
+from threading import Thread
+from typing import Any
+
+import uvicorn
+from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from contracts.model import MeterboxError
+from sandbox.edge import EXTENSION
+
+__all__ = ["PortTaken", "Running", "Server", "listen"]
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+
+
+class PortTaken(MeterboxError):
+    def __init__(self, host: str, port: int, why: OSError) -> None:
+        super().__init__(
+            f"Cannot listen on {host}:{port}: {why.strerror or why}. "
+            "Choose another with --port, or let --port 0 find a free one."
+        )
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 finds a free one. Raises PortTaken."""
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as fault:
+        raise PortTaken(host, port, fault) from fault
+
+
+class Connection:
+    """What a fault may do to the connection a request came on."""
+
+    def __init__(self, transport: Any) -> None:
+        self._transport = transport
+
+    def abort(self) -> None:
+        """Reset the connection: the caller sees ECONNRESET."""
+        peer = self._transport.get_extra_info("socket")
+        if peer is not None:
+            peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        self._transport.abort()
+
+    def close(self) -> None:
+        """Close the connection in good order, without an answer."""
+        self._transport.close()
+
+
+class Protocol(HttpToolsProtocol):
+    """uvicorn's protocol, lending each request the connection it came on."""
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.scope["extensions"] = {EXTENSION: Connection(self.transport)}  # type: ignore[typeddict-unknown-key]  # ASGI lets servers add extensions
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server for `app`, quiet, and set up for many small long-lived objects."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        config = uvicorn.Config(
+            app,
+            http=Protocol,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+        super().__init__(config)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        # What is loaded stays; what requests leave behind is mostly journal, which lives long too.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+
+
+class Running:
+    """A server in a thread of this process, for tests: `with Running(app) as server:`."""
+
+    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
+        self._socket = listen(host, port)
+        self.url = f"http://{host}:{self._socket.getsockname()[1]}"
+        self._server = Server(app)
+        self._thread = Thread(target=self._run, name="meterbox", daemon=True)
+
+    def _run(self) -> None:
+        asyncio.run(self._server.serve(sockets=[self._socket]))
+
+    def __enter__(self) -> Running:
+        self._thread.start()  # the socket listens already: a request waits, and is not refused
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.should_exit = True
+        self._thread.join(timeout=10)
