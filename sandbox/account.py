@@ -11,7 +11,7 @@ from contracts import durations
 from contracts.model import BadValue, Rule, UnknownSetting
 from sandbox.auth import handle
 from sandbox.clock import Clock, Wall, wall
-from sandbox.faults import Faults
+from sandbox.faults import Fault, Faults
 from sandbox.idempotency import Replay
 from sandbox.journal import Exchange, Journal
 from sandbox.ledger import Ledger
@@ -70,7 +70,7 @@ class Account:
         endpoint: str | None,
         decision: Decision,
         now: datetime,
-        fault: str | None = None,
+        fault: Fault | None = None,
     ) -> Exchange:
         """Note what was decided in journal and ledger."""
         number = self.journal.next

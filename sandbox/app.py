@@ -1,41 +1,133 @@
-"""The composition: every vendor, the control API and the first page, behind one port."""
+"""The composition: every vendor, the control API, the first page and the forwarder, on one port."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.account import Accounts
+from sandbox.archive import Archive
 from sandbox.clock import Wall, wall
+from sandbox.control import Control, control_app
+from sandbox.deliveries import Destination, Forwarding, connect
 from sandbox.exchange import Desk
+from sandbox.front import Front
+from sandbox.partner import Partner
+from sandbox.rebuild import rebuild
 from sandbox.switchboard import Switchboard, load
+from translators.mapping import translated_vendors
 
-__all__ = ["Sandbox", "create_app"]
+__all__ = ["Options", "Sandbox", "create_app"]
 
 
 @dataclass(frozen=True)
-class Sandbox:
-    """An ASGI application, and the accounts behind it."""
+class Options:
+    """How a sandbox is set up.
 
-    app: ASGIApp
+    `settings` are rule switches for all accounts; `destinations` by vendor are forwarded to;
+    `data_dir` makes the journal durable; `token` guards the control API; `scale` compresses the
+    forwarder's waits.
+    """
+
+    vendors: Iterable[str] | None = None
+    seed: int = 0
+    source: Wall = wall
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    destinations: Mapping[str, Destination] = field(default_factory=dict)
+    data_dir: Path | None = None
+    token: str | None = None
+    concurrency: int = 8
+    scale: float = 1.0
+
+
+@dataclass
+class Sandbox:
+    """An ASGI application and what is behind it. Its lifespan starts and stops the forwarder."""
+
     accounts: Accounts
+    switchboard: Switchboard
+    forwarding: Forwarding | None = None
+    archive: Archive | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self.app(scope, receive, send)
+        await self.switchboard(scope, receive, send)
+
+    @asynccontextmanager
+    async def lifespan(self, _: object = None) -> AsyncIterator[None]:
+        try:
+            if self.forwarding is None:
+                yield
+                return
+            async with self.forwarding.forwarder:
+                yield
+        finally:
+            if self.archive is not None:
+                self.archive.close()
 
 
-def create_app(
-    *,
-    vendors: Iterable[str] | None = None,
-    seed: int = 0,
-    source: Wall = wall,
-    settings: Mapping[str, Any] | None = None,
-) -> Sandbox:
-    rooms = load(vendors)
-    accounts = Accounts(rooms, seed=seed, source=source, settings=settings)
+def create_app(options: Options | None = None) -> Sandbox:
+    """A sandbox of these options; with a data folder, as its journal left it.
+
+    Raises ArchiveFault, UnknownVendor, UnknownSetting or BadValue.
+    """
+    options = options or Options()
+    rooms = load(options.vendors)
+    accounts = Accounts(rooms, seed=options.seed, source=options.source, settings=options.settings)
+    archive = Archive(options.data_dir) if options.data_dir is not None else None
     desks = {name: Desk(room, accounts) for name, room in rooms.items()}
-    return Sandbox(Switchboard(desks, Starlette()), accounts)
+    sandbox = Sandbox(accounts, Switchboard(desks), archive=archive)
+    rebuilt = None
+    if archive is not None:
+        rebuilt = asdict(rebuild(archive, accounts, sandbox.switchboard))
+        for desk in desks.values():
+            desk.note, desk.written = archive.exchange, archive.written
+    if options.destinations:
+        sandbox.forwarding = _forwarding(sandbox, options)
+    told = sandbox.forwarding.told if sandbox.forwarding is not None else None
+    control = Control(accounts, archive, told, options.token, rebuilt)
+    sandbox.switchboard.front = _front(sandbox, control_app(control))
+    _add_partners(sandbox)
+    return sandbox
+
+
+def _add_partners(sandbox: Sandbox) -> None:
+    """What each source would call at the vendors that events can be translated for."""
+    rooms = sandbox.accounts.rooms
+    for source in (name for name, room in rooms.items() if room.contract.role == "source"):
+        for vendor in set(translated_vendors()) & rooms.keys():
+            partner = Partner(vendor, sandbox.accounts, sandbox.switchboard)
+            sandbox.switchboard.add(f"/{source}/destinations/{vendor}", partner)
+
+
+def _forwarding(sandbox: Sandbox, options: Options) -> Forwarding:
+    import httpx  # here: a sandbox that forwards nothing starts without it
+
+    made = connect(
+        sandbox.accounts,
+        options.destinations,
+        lambda: httpx.ASGITransport(app=sandbox),
+        seed=options.seed,
+        concurrency=options.concurrency,
+        scale=options.scale,
+    )
+    sandbox.accounts.forward = made.accept
+    return made
+
+
+def _front(sandbox: Sandbox, control: ASGIApp) -> ASGIApp:
+    front = Front(sandbox.accounts.rooms)
+    return Starlette(
+        lifespan=sandbox.lifespan,
+        routes=[
+            Route("/", front.show),
+            Mount("/_meterbox", control),
+            Route("/{path:path}", front.lost, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
+        ],
+    )

@@ -10,7 +10,7 @@ import asyncio
 import os
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ import orjson
 
 from contracts.model import MeterboxError
 from sandbox.account import Account
+from sandbox.faults import Fault
 from sandbox.journal import Exchange
 from sandbox.reply import Request
 
@@ -28,14 +29,15 @@ FORMAT = 1
 TABLES = """
 create table if not exists kept (
     number integer primary key, vendor text not null, key text not null, at text not null,
-    act text, arguments blob, method text, path text, query blob, headers blob, body blob,
+    act text, arguments blob,
+    method text, path text, query blob, headers blob, body blob, fault blob,
     status integer, reply blob
 )
 """
-INSERT = """
-insert into kept (vendor, key, at, act, arguments, method, path, query, headers, body, status, reply)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+COLUMNS = (
+    "vendor, key, at, act, arguments, method, path, query, headers, body, fault, status, reply"
+)
+INSERT = f"insert into kept ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
 
 class ArchiveFault(MeterboxError):
@@ -58,6 +60,7 @@ class Kept:
     key: str
     at: datetime
     what: Request | Act
+    fault: Fault | None
     status: int | None
     reply: bytes | None
 
@@ -85,7 +88,7 @@ class Archive:
         self._db.execute(TABLES)
         (version,) = self._db.execute("pragma user_version").fetchone()
         if version not in (0, FORMAT):
-            raise sqlite3.DatabaseError(f"its format is {version}, and this meterbox reads {FORMAT}")
+            raise sqlite3.DatabaseError(f"its format is {version}, not {FORMAT}")
         self._db.execute(f"pragma user_version = {FORMAT}")
 
     def exchange(self, account: Account, exchange: Exchange) -> None:
@@ -93,15 +96,16 @@ class Archive:
         request, reply = exchange.request, exchange.reply
         headers = [[k.decode("latin-1"), v.decode("latin-1")] for k, v in request.headers.items()]
         asked = (request.method, request.path, request.query_string, orjson.dumps(headers))
+        fault = orjson.dumps(asdict(exchange.fault)) if exchange.fault is not None else None
         self._rows.append(
             (account.vendor, account.key, exchange.at.isoformat(), None, None)
-            + (*asked, request.body, reply.status, reply.body)
+            + (*asked, request.body, fault, reply.status, reply.body)
         )
 
     def act(self, account: Account, at: datetime, act: Act) -> None:
         """Take down an act of control."""
         row = (account.vendor, account.key, at.isoformat(), act.name, orjson.dumps(act.arguments))
-        self._rows.append(row + (None,) * 7)
+        self._rows.append(row + (None,) * 8)
 
     async def written(self) -> None:
         """Return once everything taken down so far is on disk. One commit serves all who wait."""
@@ -128,11 +132,11 @@ class Archive:
 
     def kept(self) -> Iterator[Kept]:
         """Every row, in the order it happened."""
-        columns = "vendor, key, at, act, arguments, method, path, query, headers, body, status, reply"
-        for row in self._db.execute(f"select {columns} from kept order by number"):
-            vendor, key, at, act, arguments, *asked, status, reply = row
+        for row in self._db.execute(f"select {COLUMNS} from kept order by number"):
+            vendor, key, at, act, arguments, *asked, fault, status, reply = row
             what = Act(act, orjson.loads(arguments)) if act else _request(*asked)
-            yield Kept(vendor, key, datetime.fromisoformat(at), what, status, reply)
+            struck = Fault(**orjson.loads(fault)) if fault else None
+            yield Kept(vendor, key, datetime.fromisoformat(at), what, struck, status, reply)
 
     def close(self) -> None:
         if self._rows:

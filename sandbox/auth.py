@@ -7,7 +7,7 @@ import binascii
 import re
 from dataclasses import dataclass
 from hashlib import sha256
-from typing import Literal
+from typing import Any, Literal
 
 from contracts.model import Auth
 from sandbox.body import Unreadable, document
@@ -82,5 +82,12 @@ def _in_body(request: Request, name: str) -> str | None:
         body = document(request)
     except Unreadable:
         return None
-    key = body.get(name) if isinstance(body, dict) else None
-    return key if isinstance(key, str) else None
+    for part in name.split("."):
+        body = _inside(body, part)
+    return body if isinstance(body, str) else None
+
+
+def _inside(node: Any, part: str) -> Any:
+    if isinstance(node, list) and part.isdecimal():
+        return node[int(part)] if int(part) < len(node) else None
+    return node.get(part) if isinstance(node, dict) else None

@@ -55,9 +55,16 @@ def parse(raw: bytes) -> Any:
     except orjson.JSONDecodeError as fault:
         raise Unreadable("malformed", f"the body is not JSON: {fault}") from fault
     # Bytes that come back unchanged cannot have hidden a repeated key; others are read again.
-    if orjson.dumps(value) != raw:
+    if not _unchanged(value, raw):
         _refuse_repeated_keys(raw)
     return value
+
+
+def _unchanged(value: Any, raw: bytes) -> bool:
+    try:
+        return orjson.dumps(value) == raw
+    except orjson.JSONEncodeError:  # orjson reads deeper nesting than it writes
+        return False
 
 
 def _refuse_repeated_keys(raw: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 __all__ = ["Clock", "Wall", "iso", "parse", "wall"]
 
@@ -75,6 +76,19 @@ class Clock:
                 await asyncio.wait_for(self._changed.wait(), None if self.frozen else left)
             except TimeoutError:
                 continue
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """How the clock is set: frozen at a time, or so many seconds ahead of the wall clock."""
+        frozen = None if self._frozen is None else self._frozen.isoformat()
+        return {"frozen": frozen, "ahead": self._ahead.total_seconds()}
+
+    @state.setter
+    def state(self, state: dict[str, Any]) -> None:
+        frozen = state["frozen"]
+        self._frozen = None if frozen is None else datetime.fromisoformat(frozen)
+        self._ahead = timedelta(seconds=state["ahead"])
+        self._tell()
 
     def _tell(self) -> None:
         """Wake sleepers, who look at the time again."""

@@ -22,8 +22,8 @@ class Edge:
     """`endpoints` are those of one path, by method; none makes the edge of unknown paths."""
 
     def __init__(self, desk: Desk, endpoints: Mapping[str, Endpoint]) -> None:
-        self._desk = desk
-        self._endpoints = endpoints
+        self.desk = desk
+        self.endpoints = endpoints
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read(receive)
@@ -38,11 +38,11 @@ class Edge:
             scope.get("path_params") or {},
         )
         try:
-            exchange = await self._desk.perform(request, self._endpoints)
+            exchange = await self.desk.perform(request, self.endpoints)
         except Lost as lost:
             await _disconnect(scope, receive, reset=lost.reset)
             return
-        await _answer(exchange, request, self._desk.room.always, send)
+        await _answer(exchange, request, self.desk.room.always, send)
 
 
 async def read(receive: Receive) -> bytes | None:

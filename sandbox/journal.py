@@ -11,6 +11,7 @@ from itertools import islice
 from typing import Literal
 
 from contracts.model import MeterboxError, Violation
+from sandbox.faults import Fault
 from sandbox.reply import Effects, Reply, Request
 
 __all__ = ["Dropped", "Exchange", "Journal", "Verdict"]
@@ -43,7 +44,7 @@ class Exchange:
     reply: Reply
     effects: tuple[Effects, ...]
     findings: tuple[Violation, ...]
-    fault: str | None = None
+    fault: Fault | None = None
 
     @property
     def id(self) -> str:
@@ -52,7 +53,7 @@ class Exchange:
     @property
     def verdict(self) -> Verdict:
         """One word: what a person wants to know first."""
-        if self.fault in ("status", "reset"):
+        if self.fault is not None and self.fault.kind in ("status", "reset"):
             return "fault"
         if self.reply.status >= 400:
             return "refused"

@@ -73,7 +73,8 @@ class Room:
     the body of an endpoint that takes more than one JSON value. `events` counts the events of a
     body, for limits that count events; `salvage` tells what usage a refused body would have been.
     `waives` says which departures from a schema an account's settings forgive. `always` adds
-    headers to every reply.
+    headers to every reply. `tolerates` are the faults of a credential that this vendor does not
+    refuse at the door: its operations find themselves on the account that has no key.
     """
 
     contract: Contract
@@ -86,6 +87,7 @@ class Room:
     salvage: Callable[[Any, Endpoint], Sequence[Usage]] = _nothing
     waives: Callable[[Violation, Mapping[str, Any]], bool] = _strict
     always: tuple[tuple[bytes, bytes], ...] = ()
+    tolerates: tuple[Problem, ...] = ()
 
     def body(self, endpoint: Endpoint, request: Request) -> Any:
         """The body of a request as this endpoint reads it. Raises Unreadable."""

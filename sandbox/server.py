@@ -61,7 +61,8 @@ class Protocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.scope["extensions"] = {EXTENSION: Connection(self.transport)}  # type: ignore[typeddict-unknown-key]  # ASGI lets servers add extensions
+        extensions: Any = {EXTENSION: Connection(self.transport)}
+        self.scope["extensions"] = extensions
 
 
 class Server(uvicorn.Server):

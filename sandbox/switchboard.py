@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from importlib import import_module
 
 from starlette.applications import Starlette
-from starlette.routing import Route
+from starlette.routing import Match, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from contracts.model import Contract, Endpoint
@@ -60,23 +60,40 @@ class Switchboard:
     A path without parameters goes straight to its edge, where Starlette would try every route.
     """
 
-    def __init__(self, desks: Mapping[str, Desk], front: ASGIApp) -> None:
+    def __init__(self, desks: Mapping[str, Desk]) -> None:
         self._lines = {name: line(desk) for name, desk in desks.items()}
         self._by_host = {
             host.encode(): self._lines[name]
             for name, desk in desks.items()
             for host in desk.room.contract.hosts
         }
-        self._exact = {
+        self._exact: dict[str, tuple[ASGIApp, str]] = {
             f"/{name}{path}": (edge, path)
             for name, at in self._lines.items()
             for path, edge in at.exact.items()
         }
-        self._front = front
+        self.front: ASGIApp = Starlette()
+
+    def add(self, path: str, app: ASGIApp) -> None:
+        """Put an application at a whole path, ahead of the vendors' own."""
+        self._exact[path] = (app, path)
+
+    def find(self, vendor: str, path: str) -> tuple[Edge, Mapping[str, str]]:
+        """The edge of a vendor's own path, and the path's parameters."""
+        at = self._lines[vendor]
+        if path in at.exact:
+            return at.exact[path], {}
+        scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
+        for route in at.app.routes:
+            match, child = route.matches(scope)
+            if match is not Match.NONE:
+                edge: Edge = child["endpoint"]
+                return edge, child["path_params"]
+        raise LookupError(path)  # the last route takes every path
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._front(scope, receive, send)
+            await self.front(scope, receive, send)
             return
         for name, value in scope["headers"]:
             if name == b"host":
@@ -98,6 +115,6 @@ class Switchboard:
         prefix = path if end < 0 else path[:end]
         at = self._lines.get(prefix[1:])
         if at is None:
-            await self._front(scope, receive, send)
+            await self.front(scope, receive, send)
             return
         await at.app({**scope, "path": path[len(prefix) :] or "/"}, receive, send)

@@ -62,7 +62,7 @@ class Event:
 def parse(given: Any) -> Event:
     """An event from JSON, its top-level keys in any casing. Raises BadEvent.
 
-    Segment tells partners to be ready for any casing (rule segment.delivery.casing).
+    Segment tells partners to be ready for any casing (docs, partners/subscriptions/build-webhook).
     """
     if not isinstance(given, Mapping):
         raise BadEvent("$", "a Segment event is a JSON object")

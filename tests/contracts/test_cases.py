@@ -18,7 +18,7 @@ from contracts.conformance import violations
 from contracts.model import Contract
 from contracts.reader import read, vendors
 from sandbox.account import Account
-from sandbox.app import create_app
+from sandbox.app import Options, create_app
 
 NOW = datetime(2026, 1, 15, 12, 0, 0, 250_000, tzinfo=UTC)
 CASES = [
@@ -31,7 +31,7 @@ CASES = [
 @asynccontextmanager
 async def target(contract: Contract, case: Case) -> AsyncIterator[tuple[Account, Any]]:
     """A fresh account with the case's settings, and a function that sends it a request."""
-    sandbox = create_app(source=lambda: NOW)
+    sandbox = create_app(Options(source=lambda: NOW))
     key = contract.key(uuid.uuid4().hex)
     account = sandbox.accounts.open(contract.vendor, key)
     for rule, value in (case.settings or {}).items():
@@ -128,6 +128,9 @@ def look_behind(account: Account, case: Case, told: Any) -> None:
         last = {entry.usage.event: entry.outcome for entry in account.ledger.entries()}
         expected = told(case.outcomes)
         assert {event: last.get(event) for event in expected} == expected
+    for name, shown in told(case.shows or {}).items():
+        seen = account.room.dashboard[name](account, {}, account.clock.now())
+        assert list(differences(shown, seen, name)) == []
 
 
 @pytest.mark.parametrize(("contract", "case"), CASES)

@@ -1,0 +1,120 @@
+"""What a person, a test or the page can do to an account, by name. Each act can be done again
+from a durable journal: its arguments say everything, and time comes in as `now`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from contracts import durations
+from contracts.model import BadValue, UnknownSetting, did_you_mean
+from sandbox.account import Account
+from sandbox.clock import parse
+from sandbox.faults import Fault
+
+__all__ = ["ACTS", "clock_state", "perform"]
+
+Arguments = Mapping[str, Any]
+Act = Callable[[Account, Arguments, datetime], Any]
+
+
+def perform(account: Account, name: str, arguments: Arguments, now: datetime) -> Any:
+    """Do an act; answers JSON. Raises UnknownSetting or BadValue, having done nothing."""
+    return ACTS[name](account, arguments, now)
+
+
+def clock_state(account: Account, arguments: Arguments) -> dict[str, Any]:
+    """The clock's state after `freeze`, `set`, `advance` or `run`, without changing the clock.
+
+    `{"freeze": true}` or `{"freeze": "2026-01-01T00:00:00Z"}`, `{"set": "..."}`,
+    `{"advance": "13h"}`, `{"run": true}`; one of them. Raises UnknownSetting or BadValue.
+    """
+    if len(arguments) != 1:
+        raise BadValue("clock", dict(arguments), "one of freeze, set, advance, run")
+    (act, value), before = next(iter(arguments.items())), account.clock.state
+    try:
+        _turn(account, act, value)
+        return account.clock.state
+    finally:
+        account.clock.state = before
+
+
+def _turn(account: Account, act: str, value: Any) -> None:
+    if act == "freeze":
+        account.clock.freeze(None if value is True else _time(value))
+    elif act == "set":
+        account.clock.set(_time(value))
+    elif act == "advance":
+        account.clock.advance(_length(value))
+    elif act == "run":
+        account.clock.run()
+    else:
+        raise UnknownSetting(act, known=["advance", "freeze", "run", "set"])
+
+
+def _time(value: Any) -> datetime:
+    try:
+        return parse(value)
+    except (AttributeError, ValueError) as fault:
+        raise BadValue("time", value, "a time such as 2026-01-15T12:00:00Z") from fault
+
+
+def _length(value: Any) -> Any:
+    try:
+        return durations.parse(value)
+    except (TypeError, ValueError) as fault:
+        raise BadValue("advance", value, "a length of time such as 13h or 34d") from fault
+
+
+def _clock(account: Account, arguments: Arguments, _: datetime) -> Any:
+    account.clock.state = dict(arguments)
+    return None
+
+
+def _settings(account: Account, arguments: Arguments, _: datetime) -> Any:
+    """All of them or none."""
+    before = dict(account.settings)
+    try:
+        for rule, value in arguments.items():
+            account.set(rule, value)
+    except (UnknownSetting, BadValue):
+        account.settings = before
+        raise
+
+
+def _add_fault(account: Account, arguments: Arguments, _: datetime) -> Any:
+    fault = Fault.read(dict(arguments))
+    known = [endpoint.name for endpoint in account.room.contract.endpoints]
+    if fault.endpoint is not None and fault.endpoint not in known:
+        near = did_you_mean(fault.endpoint, known)
+        hint = f"; did you mean {near!r}?" if near else ""
+        raise BadValue("endpoint", fault.endpoint, f"one of {', '.join(known)}{hint}")
+    account.faults.add(fault)
+
+
+def _clear_faults(account: Account, _: Arguments, __: datetime) -> Any:
+    account.faults.clear()
+
+
+def _reset(account: Account, _: Arguments, __: datetime) -> Any:
+    account.reset()
+
+
+def _dashboard(account: Account, arguments: Arguments, now: datetime) -> Any:
+    """Something a person would do at the vendor's web page."""
+    name = arguments["name"]
+    act = account.room.dashboard.get(name)
+    if act is None:
+        raise UnknownSetting(name, known=list(account.room.dashboard))
+    return act(account, arguments["arguments"], now)
+
+
+ACTS: Mapping[str, Act] = {
+    "clock": _clock,
+    "settings": _settings,
+    "add-fault": _add_fault,
+    "clear-faults": _clear_faults,
+    "reset": _reset,
+    "dashboard": _dashboard,
+}

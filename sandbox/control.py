@@ -1,0 +1,249 @@
+"""/_meterbox: the JSON API of everything that is not a vendor's. It speaks our own words."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from contracts.model import MeterboxError, UnknownVendor
+from sandbox import view
+from sandbox.account import Account, Accounts
+from sandbox.acts import clock_state, perform
+from sandbox.archive import Act, Archive
+from sandbox.journal import Dropped, Exchange, Journal
+from sandbox.queries import entries, exchanges, limited, totals
+
+__all__ = ["Control", "Deliveries", "control_app"]
+
+Deliveries = Callable[[Account], list[Any]]
+LONGEST_WAIT = 60.0
+
+
+class BadBody(MeterboxError):
+    """A request to the control API whose body cannot be used."""
+
+
+@dataclass(frozen=True)
+class Control:
+    """What the control API acts on. `deliveries` tells a source key's; `token` must be shown."""
+
+    accounts: Accounts
+    archive: Archive | None = None
+    deliveries: Deliveries | None = None
+    token: str | None = None
+    rebuilt: Mapping[str, int] | None = None
+
+    def open(self, request: Request) -> Account:
+        """The account a path names, by key or handle; a new key opens one."""
+        vendor, name = request.path_params["vendor"], request.path_params["key"]
+        if vendor not in self.accounts.rooms:
+            raise UnknownVendor(vendor, known=sorted(self.accounts.rooms))
+        return self.accounts.find(vendor, name) or self.accounts.open(vendor, name)
+
+    async def act(self, request: Request, name: str, arguments: Any) -> Any:
+        """Do an act, and take it down where the journal is durable."""
+        account = self.open(request)
+        now = account.clock.now()
+        done = perform(account, name, arguments, now)
+        if self.archive is not None:
+            self.archive.act(account, now, Act(name, arguments))
+            await self.archive.written()
+        return done
+
+    async def health(self, _: Request) -> Response:
+        told = {"status": "ok", "vendors": sorted(self.accounts.rooms), "rebuilt": self.rebuilt}
+        return answer(told)
+
+    async def list_accounts(self, _: Request) -> Response:
+        return answer({"accounts": [view.account(account) for account in self.accounts]})
+
+    async def show_account(self, request: Request) -> Response:
+        return answer(view.account(self.open(request)))
+
+    async def ledger(self, request: Request) -> Response:
+        account = self.open(request)
+        query = dict(request.query_params)
+        found = limited(entries(account.ledger, query), query)
+        return answer(view.ledger(account, found, totals(account.ledger, query)))
+
+    async def exchanges(self, request: Request) -> Response:
+        account = self.open(request)
+        return await self._listed(request, account.journal)
+
+    async def all_exchanges(self, request: Request) -> Response:
+        return await self._listed(request, self.accounts.feed)
+
+    async def exchange(self, request: Request) -> Response:
+        told = self.accounts.exchange(request.path_params["id"])
+        if told is None:
+            raise HTTPException(404, f"No exchange {request.path_params['id']!r}.")
+        return answer(view.exchange(told, self._of(told)))
+
+    async def show_clock(self, request: Request) -> Response:
+        return answer(view.account(self.open(request))["clock"])
+
+    async def turn_clock(self, request: Request) -> Response:
+        state = clock_state(self.open(request), await json_object(request))
+        await self.act(request, "clock", state)
+        return await self.show_clock(request)
+
+    async def show_faults(self, request: Request) -> Response:
+        pending = self.open(request).faults.pending()
+        return answer(
+            {
+                "faults": [
+                    {**{k: getattr(fault, k) for k in fault.__slots__}, "times": left}
+                    for fault, left in pending
+                ]
+            }
+        )
+
+    async def add_fault(self, request: Request) -> Response:
+        await self.act(request, "add-fault", await json_object(request))
+        return await self.show_faults(request)
+
+    async def clear_faults(self, request: Request) -> Response:
+        await self.act(request, "clear-faults", {})
+        return await self.show_faults(request)
+
+    async def show_settings(self, request: Request) -> Response:
+        return answer({"settings": view.settings(self.open(request))})
+
+    async def change_settings(self, request: Request) -> Response:
+        await self.act(request, "settings", await json_object(request))
+        return await self.show_settings(request)
+
+    async def reset(self, request: Request) -> Response:
+        await self.act(request, "reset", {})
+        return await self.show_account(request)
+
+    async def dashboard(self, request: Request) -> Response:
+        arguments = await json_object(request)
+        name = request.path_params["name"]
+        done = await self.act(request, "dashboard", {"name": name, "arguments": arguments})
+        return answer(done)
+
+    async def show_deliveries(self, request: Request) -> Response:
+        account = self.open(request)
+        told = self.deliveries(account) if self.deliveries is not None else []
+        return answer({"deliveries": told})
+
+    async def rules(self, request: Request) -> Response:
+        wanted = request.query_params.get("vendor")
+        if wanted is not None and wanted not in self.accounts.rooms:
+            raise UnknownVendor(wanted, known=sorted(self.accounts.rooms))
+        rooms = [self.accounts.rooms[wanted]] if wanted else self.accounts.rooms.values()
+        found = [view.rule(rule) for room in rooms for rule in room.contract.rules.values()]
+        return answer({"rules": found})
+
+    async def openapi(self, _: Request) -> Response:
+        document = Path(__file__).with_name("control.openapi.json").read_bytes()
+        return Response(document, media_type="application/json")
+
+    async def _listed(self, request: Request, journal: Journal) -> Response:
+        """Exchanges after a number that fit the query; with `wait`, once there are any."""
+        query = dict(request.query_params)
+        wait = min(float(query.get("wait", 0)), LONGEST_WAIT)
+        after = int(query.get("after", 0))
+        found = list(limited(exchanges(journal, after, query), query))
+        while not found and wait > 0 and await journal.appended(wait):
+            found = list(limited(exchanges(journal, after, query), query))
+        told = [{**view.summary(e, self._of(e)), "number": n} for n, e in found]
+        return answer({"exchanges": told, "next": journal.next - 1, "dropped": journal.dropped})
+
+    def _of(self, told: Exchange) -> Account:
+        account = self.accounts.find(told.vendor, told.account)
+        assert account is not None  # accounts are never closed
+        return account
+
+
+def answer(value: Any, status: int = 200) -> Response:
+    return Response(view.dumps(value), status, media_type="application/json")
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """The body as a JSON object, `{}` when there is none. Raises BadBody."""
+    raw = await request.body()
+    try:
+        given = orjson.loads(raw) if raw else {}
+    except orjson.JSONDecodeError as fault:
+        raise BadBody(f"The body is not JSON: {fault}.") from fault
+    if not isinstance(given, dict):
+        raise BadBody(f"The body is not a JSON object but {raw[:40]!r}.")
+    return given
+
+
+async def _told(_: Request, fault: Exception) -> Response:
+    status = 410 if isinstance(fault, Dropped) else 404 if isinstance(fault, UnknownVendor) else 400
+    return answer({"error": str(fault)}, status)
+
+
+async def _http(_: Request, fault: Exception) -> Response:
+    assert isinstance(fault, HTTPException)
+    return answer({"error": fault.detail}, fault.status_code)
+
+
+def control_app(control: Control) -> ASGIApp:
+    """The control API as an ASGI app, for the paths below /_meterbox."""
+    one = "/accounts/{vendor}/{key}"
+    handlers: Any = {MeterboxError: _told, HTTPException: _http, ValueError: _told}
+    app = Starlette(
+        exception_handlers=handlers,
+        routes=[
+            *_routes("/health", GET=control.health),
+            *_routes("/accounts", GET=control.list_accounts),
+            *_routes(one, GET=control.show_account),
+            *_routes(f"{one}/ledger", GET=control.ledger),
+            *_routes(f"{one}/exchanges", GET=control.exchanges),
+            *_routes(f"{one}/clock", GET=control.show_clock, POST=control.turn_clock),
+            *_routes(
+                f"{one}/faults",
+                GET=control.show_faults,
+                POST=control.add_fault,
+                DELETE=control.clear_faults,
+            ),
+            *_routes(f"{one}/settings", GET=control.show_settings, PATCH=control.change_settings),
+            *_routes(f"{one}/reset", POST=control.reset),
+            *_routes(f"{one}/deliveries", GET=control.show_deliveries),
+            *_routes(f"{one}/dashboard/{{name}}", POST=control.dashboard),
+            *_routes("/exchanges", GET=control.all_exchanges),
+            *_routes("/exchanges/{id}", GET=control.exchange),
+            *_routes("/rules", GET=control.rules),
+            *_routes("/openapi.json", GET=control.openapi),
+        ],
+    )
+    return app if control.token is None else Guarded(app, control.token)
+
+
+def _routes(path: str, **methods: Callable[[Request], Awaitable[Response]]) -> Iterable[Route]:
+    async def endpoint(request: Request) -> Response:
+        return await methods[request.method](request)
+
+    return [Route(path, endpoint, methods=list(methods))]
+
+
+class Guarded:
+    """Lets through who shows the token, as `Authorization: Bearer <token>`."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._wanted = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        shown = dict(scope.get("headers", [])).get(b"authorization", b"")
+        if scope["type"] == "http" and not hmac.compare_digest(shown, self._wanted):
+            refusal = answer({"error": "Show the token: Authorization: Bearer <token>."}, 401)
+            await refusal(scope, receive, send)
+            return
+        await self._app(scope, receive, send)

@@ -1,0 +1,118 @@
+"""The forwarder beside a sandbox: where its deliveries go, and how they are shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+from contracts.reader import read
+from sandbox.account import Account, Accounts
+from sandbox.clock import iso
+
+if TYPE_CHECKING:
+    from httpx import AsyncBaseTransport
+
+    from translators.forwarding.outbox import Delivery
+    from translators.forwarding.worker import Forwarder
+
+__all__ = ["Destination", "Forwarding", "connect"]
+
+SEPARATOR = "\n"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """A vendor to forward to. Without `base_url` it is the sandbox itself; without `key`, an
+    account for each source key, so that a new source key has new vendors too."""
+
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    base_url: str | None = None
+    key: str | None = field(default=None, repr=False)
+
+
+@dataclass
+class Forwarding:
+    """A forwarder and the accounts whose clocks it waits on."""
+
+    forwarder: Forwarder
+    accounts: Accounts
+
+    def accept(self, source: Account, events: Sequence[Mapping[str, Any]]) -> None:
+        for event in events:
+            self.forwarder.accept(f"{source.vendor}{SEPARATOR}{source.key}", event)
+
+    def told(self, source: Account) -> list[dict[str, Any]]:
+        """A source key's deliveries, oldest first."""
+        origin = f"{source.vendor}{SEPARATOR}{source.key}"
+        return [_delivery(delivery) for delivery in self.forwarder.deliveries(origin)]
+
+
+def connect(
+    accounts: Accounts,
+    destinations: Mapping[str, Destination],
+    inside: Callable[[], AsyncBaseTransport],
+    *,
+    seed: int,
+    concurrency: int,
+    scale: float,
+) -> Forwarding:
+    """A forwarder from every source account to these destinations; `inside` reaches the sandbox."""
+    from translators.forwarding import delivery, worker
+
+    transport = inside()
+
+    def target(vendor: str, destination: Destination) -> Callable[[str], delivery.Target]:
+        def of(origin: str) -> delivery.Target:
+            key = destination.key or read(vendor).key(origin.partition(SEPARATOR)[2])
+            if destination.base_url is not None:
+                return delivery.Target(destination.base_url, key)
+            return delivery.Target(f"http://127.0.0.1/{vendor}", key, transport)
+
+        return of
+
+    async def sleep(origin: str, length: timedelta) -> None:
+        await _source(accounts, origin).clock.sleep(length)
+
+    def now(origin: str) -> datetime:
+        return _source(accounts, origin).clock.now()
+
+    lanes = [
+        worker.Destination(vendor, destination.settings, target(vendor, destination))
+        for vendor, destination in destinations.items()
+    ]
+    chance = Random(f"{seed}:forwarder")
+    forwarder = worker.Forwarder(lanes, sleep, now, chance, concurrency=concurrency, scale=scale)
+    return Forwarding(forwarder, accounts)
+
+
+def _source(accounts: Accounts, origin: str) -> Account:
+    vendor, _, key = origin.partition(SEPARATOR)
+    return accounts.open(vendor, key)
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    outcome = type(delivery.outcome).__name__.lower() if delivery.outcome is not None else "pending"
+    return {
+        "vendor": delivery.vendor,
+        "event": delivery.event.get("messageId"),
+        "outcome": outcome,
+        "reason": delivery.reason,
+        "code": getattr(delivery.outcome, "code", None),
+        "requests": [
+            {"method": r.method, "path": r.path, "body": r.body} for r in delivery.requests or ()
+        ],
+        "attempts": [
+            {
+                "time": iso(attempt.at),
+                "waited": attempt.waited.total_seconds(),
+                "status": attempt.status,
+                "exchange": attempt.exchange,
+                "answer": attempt.excerpt,
+                "outcome": type(attempt.outcome).__name__.lower(),
+            }
+            for attempt in delivery.attempts
+        ],
+    }
