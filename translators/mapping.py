@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -13,7 +13,9 @@ from translators import settings
 from translators.event import Event
 from translators.request import Outcome
 
-__all__ = ["translate", "translated_vendors"]
+__all__ = ["Translate", "translate", "translated_vendors", "translator"]
+
+Translate = Callable[[Event], Outcome]
 
 
 def translated_vendors() -> list[str]:
@@ -26,8 +28,21 @@ def translate(vendor: str, event: Event, given: Mapping[str, Any]) -> Outcome:
 
     Raises UnknownVendor, UnknownSetting or SettingsFault.
     """
+    return translator(vendor, given)(event)
+
+
+def translator(vendor: str, given: Mapping[str, Any]) -> Translate:
+    """What turns events into a vendor's requests, the settings read once.
+
+    Raises UnknownVendor, UnknownSetting or SettingsFault.
+    """
     if vendor not in translated_vendors():
         raise UnknownVendor(vendor, known=translated_vendors())
     mapping = import_module(f"translators.{vendor}.mapping")
-    outcome: Outcome = mapping.translate(event, settings.read(vendor, given))
-    return outcome
+    terms = settings.read(vendor, given)
+
+    def translate(event: Event) -> Outcome:
+        outcome: Outcome = mapping.translate(event, terms)
+        return outcome
+
+    return translate
