@@ -107,8 +107,8 @@ class Auth:
     """Where a vendor looks for the credential.
 
     `schemes` are tried in order: `bearer`, `raw` (the bare Authorization header), `basic` (user
-    name), `header:<name>`, `body:<key>`. `template` turns a name into a key of the vendor's shape,
-    and `pattern` is that shape.
+    name), `header:<name>`, `body:<key>` (`body:a.0.b` reaches inside). `template` turns a name into
+    a key of the vendor's shape, and `pattern` is that shape.
     """
 
     schemes: tuple[str, ...]
