@@ -32,6 +32,7 @@ KEYS = {
     "findings",
     "totals",
     "outcomes",
+    "shows",
 }
 
 
@@ -39,7 +40,8 @@ KEYS = {
 class Case:
     """One case. `given` are steps before the request: requests, `advance`s and `dashboard` calls.
 
-    `findings`, `totals` and `outcomes` look behind the answer and can be asked of a sandbox only.
+    `findings`, `totals`, `outcomes` and `shows` (what each named dashboard function then answers)
+    look behind the answer and can be asked of a sandbox only.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Case:
     findings: Sequence[Mapping[str, Any]] | None = None
     totals: Sequence[Mapping[str, Any]] | None = None
     outcomes: Mapping[str, str] | None = None
+    shows: Mapping[str, Any] | None = None
 
 
 def read_cases(contract: Contract) -> list[Case]:

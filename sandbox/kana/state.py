@@ -1,0 +1,131 @@
+"""What Kana keeps of one account: users, features, mapping rules, and events it has no use for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from contracts.model import Json
+from sandbox.reply import Usage
+
+__all__ = ["Event", "Feature", "MappingRule", "State", "Terms", "User"]
+
+
+@dataclass
+class User:
+    """A user. `born` counts users as they were created.
+
+    `identified` says that the id was given by the team; a Stripe import has its email there
+    instead (rule kana.stripe.import).
+    """
+
+    id: str
+    born: int
+    origin: Literal["segment", "stripe"]
+    identified: bool
+    name: str | None = None
+    email: str | None = None
+    billing_id: str | None = None
+
+    def shown(self) -> dict[str, Json]:
+        """The user as the dashboard lists it, under Kana's own field names."""
+        return {
+            "id": self.id,
+            "billingId": self.billing_id,
+            "name": self.name,
+            "email": self.email,
+            "origin": self.origin,
+            "identified": self.identified,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Feature:
+    id: str
+    name: str
+    type: Literal["BINARY", "CONSUMABLE"]
+
+
+@dataclass(frozen=True, slots=True)
+class MappingRule:
+    """Events of this name (None: any) with all these property values count for `feature`."""
+
+    name: str
+    feature: str
+    event: str | None
+    properties: tuple[tuple[str, str], ...]
+
+    def shown(self) -> dict[str, Json]:
+        return {
+            "name": self.name,
+            "event": self.event,
+            "properties": dict(self.properties),
+            "featureId": self.feature,
+        }
+
+
+@dataclass
+class Event:
+    """A track event as Kana keeps it. `user` changes when its user is merged or renamed."""
+
+    id: str
+    user: str
+    name: str | None
+    properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The account's settings that decisions ask for."""
+
+    dedup: str
+    unknown_user: str
+    unknown_feature: str
+    binary_feature: str
+    rule_delta: str
+    several_rules: str
+    retry: str
+    email_case: str
+    has_email: str
+    no_email_shared: str
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Terms:
+        return cls(
+            dedup=settings["kana.event.dedup"],
+            unknown_user=settings["kana.track.unknown-user"],
+            unknown_feature=settings["kana.track.unknown-feature"],
+            binary_feature=settings["kana.track.binary-feature"],
+            rule_delta=settings["kana.rules.delta"],
+            several_rules=settings["kana.rules.several"],
+            retry=settings["kana.rules.retry"],
+            email_case=settings["kana.identify.email-case"],
+            has_email=settings["kana.identify.has-email"],
+            no_email_shared=settings["kana.identify.no-email-shared"],
+        )
+
+
+@dataclass
+class State:
+    """`recorded` is the usage counted so far, by user and then by event."""
+
+    users: dict[str, User] = field(default_factory=dict)
+    features: dict[str, Feature] = field(default_factory=dict)
+    rules: dict[str, MappingRule] = field(default_factory=dict)
+    unmapped: list[Event] = field(default_factory=list)
+    recorded: dict[str, dict[str, Usage]] = field(default_factory=dict)
+    seen: set[str] = field(default_factory=set)
+    born: int = 0
+
+    def add(
+        self, id: str, *, origin: Literal["segment", "stripe"], identified: bool = True
+    ) -> User:
+        """A new user, younger than all others."""
+        self.born += 1
+        user = User(id, self.born, origin, identified)
+        self.users[id] = user
+        return user
+
+    def oldest_first(self) -> list[User]:
+        return sorted(self.users.values(), key=lambda user: user.born)

@@ -1,0 +1,109 @@
+"""What a person does on Kana's dashboard: bad arguments change nothing, good ones tell."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from contracts.model import BadValue
+from contracts.reader import read
+from sandbox.account import Account
+from sandbox.kana.app import create_room
+
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+FEATURE = {"add": {"id": "messages"}}
+CUSTOMER = {"billingId": "cus_x", "email": "x@gmail.com"}
+
+
+@pytest.fixture
+def account() -> Account:
+    return Account(create_room(read("kana")), "prv_test_a", seed=0, source=lambda: NOW)
+
+
+def act(account: Account, name: str, arguments: dict[str, Any]) -> Any:
+    return account.room.dashboard[name](account, arguments, NOW)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("features", {"remove": "messages"}),
+        ("features", {"add": "messages"}),
+        ("features", {"add": {}}),
+        ("features", {"add": {"id": ""}}),
+        ("features", {"add": {"id": 5}}),
+        ("features", {"add": {"id": "messages"}}),
+        ("features", {"add": {"id": "a", "type": "METERED"}}),
+        ("features", {"add": {"id": "a", "name": None}}),
+        ("features", {"add": {"id": "a", "unit": "b"}}),
+        ("rules", {"edit": "r"}),
+        ("rules", {"remove": "r"}),
+        ("rules", {"remove": "r", "add": {"name": "r", "featureId": "messages", "event": "x"}}),
+        ("rules", {"remove": ["r"]}),
+        ("rules", {"add": {"name": "r", "featureId": "messages"}}),
+        ("rules", {"add": {"name": "r", "featureId": "messages", "properties": {}}}),
+        ("rules", {"add": {"name": "r", "featureId": "unknown", "event": "x"}}),
+        ("rules", {"add": {"name": "r", "featureId": ["messages"], "event": "x"}}),
+        ("rules", {"add": {"name": "", "featureId": "messages", "event": "x"}}),
+        ("rules", {"add": {"name": "r", "featureId": "messages", "event": 1}}),
+        ("rules", {"add": {"name": "r", "featureId": "messages", "properties": {"a": 1}}}),
+        ("rules", {"add": {"name": "r", "featureId": "messages", "properties": ["a"]}}),
+        ("import-stripe", {}),
+        ("import-stripe", {"customers": CUSTOMER}),
+        ("import-stripe", {"customers": ["x@gmail.com"]}),
+        ("import-stripe", {"customers": [CUSTOMER, {"billingId": "cus_y"}]}),
+        ("import-stripe", {"customers": [CUSTOMER, {**CUSTOMER, "id": "1"}]}),
+        ("import-stripe", {"customers": [CUSTOMER, {**CUSTOMER, "name": 1}]}),
+        ("merge", {}),
+        ("merge", {"users": "1"}),
+        ("merge", {"users": ["1"]}),
+        ("merge", {"users": ["1", "2"]}),
+        ("merge", {"users": [{}, []]}),
+        ("users", {"id": "1"}),
+        ("flags", {"id": "1"}),
+        ("unmapped", {"id": "1"}),
+    ],
+)
+def test_bad_arguments_are_told_and_change_nothing(account, name, arguments):
+    act(account, "features", FEATURE)
+    with pytest.raises(BadValue):
+        act(account, name, arguments)
+    assert act(account, "users", {}) == []
+    assert act(account, "rules", {})["rules"] == []
+    assert [feature["id"] for feature in act(account, "features", {})] == ["messages"]
+
+
+def test_a_user_is_not_merged_with_itself(account):
+    act(account, "import-stripe", {"customers": [CUSTOMER]})
+    with pytest.raises(BadValue):
+        act(account, "merge", {"users": ["x@gmail.com", "x@gmail.com"]})
+    assert len(act(account, "users", {})) == 1
+
+
+def test_a_rule_name_is_used_once(account):
+    rule = {"add": {"name": "r", "event": "x", "featureId": "messages"}}
+    act(account, "features", FEATURE)
+    act(account, "rules", rule)
+    with pytest.raises(BadValue):
+        act(account, "rules", rule)
+
+
+def test_the_import_tells_who_is_new(account):
+    other = {"billingId": "cus_y", "email": "x@gmail.com", "name": None}
+    assert act(account, "import-stripe", {"customers": [CUSTOMER, other]}) == {
+        "created": ["x@gmail.com"],
+        "linked": ["x@gmail.com"],
+    }
+
+
+def test_the_merge_tells_the_survivor(account):
+    other = {"billingId": "cus_y", "email": "y@gmail.com", "name": "Ann"}
+    act(account, "import-stripe", {"customers": [CUSTOMER, other]})
+    assert act(account, "merge", {"users": ["y@gmail.com", "x@gmail.com"]}) == {
+        "id": "x@gmail.com",
+        "billingId": "cus_x",
+        "name": "Ann",
+        "email": "x@gmail.com",
+        "origin": "stripe",
+        "identified": False,
+    }
