@@ -146,25 +146,55 @@ def test_an_answer_that_cannot_be_unzipped_is_judged_by_its_status() -> None:
     assert attempt(vendor).outcome == Retry(None, "503: (no body)", "503")
 
 
-def test_targets_in_one_place_share_a_client_which_is_closed_once() -> None:
-    vendor = Scripted(answer(200))
+def test_targets_in_one_place_share_a_connection_whatever_their_keys() -> None:
+    opened = 0
+    seen: list[bytes] = []
+    gone = asyncio.Event()
 
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                seen.extend(n for n in head.split(b"\r\n") if n.startswith(b"authorization"))
+                await reader.readexactly(len(b'{"events":[]}'))
+                writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}")
+        except asyncio.IncompleteReadError:
+            writer.close()
+            await writer.wait_closed()
+            gone.set()
+
+    async def both() -> None:
+        async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+            port = server.sockets[0].getsockname()[1]
+            async with courier() as sender:
+                for key in ("one", "other"):
+                    target = Target(f"http://127.0.0.1:{port}", key)
+                    told = await sender.deliver(REQUEST, target, at=NOW, waited=timedelta())
+                    assert told.outcome == Delivered()
+            await gone.wait()
+
+    asyncio.run(both())
+    assert opened == 1
+    assert seen == [b"authorization: Bearer one", b"authorization: Bearer other"]
+
+
+def test_a_closed_courier_closes_its_transport() -> None:
     class Transport(httpx.ASGITransport):
-        closed = 0
+        closed = False
 
         async def aclose(self) -> None:
-            self.closed += 1
+            self.closed = True
 
-    async def both() -> int:
-        transport = Transport(app=vendor)
+    async def run() -> bool:
+        transport = Transport(app=Scripted(answer(200)))
         async with courier() as sender:
-            for key in ("one", "other"):
-                target = Target("http://v.test", key, transport)
-                await sender.deliver(REQUEST, target, at=NOW, waited=timedelta())
+            target = Target("http://v.test", "k", transport)
+            await sender.deliver(REQUEST, target, at=NOW, waited=timedelta())
         return transport.closed
 
-    assert asyncio.run(both()) == 1
-    assert [h["authorization"] for h in vendor.headers] == ["Bearer one", "Bearer other"]
+    assert asyncio.run(run())
 
 
 def test_a_target_does_not_show_its_key() -> None:
