@@ -1,0 +1,45 @@
+# The two commands of a newcomer: make demo, make test. Everything lives in .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# In CI the versions are those that were tried; elsewhere pyproject.toml bounds them.
+CONSTRAINTS := $(if $(CI),--constraint .ci/constraints.txt)
+PYTEST := $(BIN)/python -m pytest
+
+.PHONY: demo test up check fix bench lock clean
+
+demo: $(VENV)/installed ## play Segment events through every vendor
+	@$(BIN)/meterbox demo
+
+test: $(VENV)/installed ## run the tests on every core
+	@$(PYTEST) --numprocesses auto
+
+up: $(VENV)/installed ## run the vendors on 127.0.0.1:4020
+	@$(BIN)/meterbox up
+
+check: $(VENV)/installed ## format, lint, types, layers
+	@$(BIN)/ruff format --check --quiet .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/lint-imports --no-cache | tail -n 4
+
+fix: $(VENV)/installed ## format and mend what can be mended
+	@$(BIN)/ruff check --quiet --fix .
+	@$(BIN)/ruff format --quiet .
+
+bench: $(VENV)/installed ## measure speed against a floor; needs wrk
+	@$(BIN)/python -m tests.benchmarks.ingest
+
+lock: $(VENV)/installed ## take down the versions now installed, for CI
+	@$(BIN)/python -m pip freeze --exclude-editable > .ci/constraints.txt
+
+clean:
+	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/installed: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "meterbox needs Python 3.11 or later. Name one: make PYTHON=python3.12"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) --group dev --editable .
+	@touch $@
