@@ -1,0 +1,186 @@
+"""Amberflo's customers: replaced whole, deleted softly, moved forward through their lifecycle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from contracts.model import Violation, did_you_mean
+from sandbox.amberflo import errors
+from sandbox.amberflo.rules import State
+from sandbox.amberflo.text import written
+from sandbox.reply import Decision, Refusal, Reply
+from sandbox.room import Call
+
+__all__ = ["create", "delete", "fetch", "listed", "reinstate", "replace", "stage", "visible"]
+
+Customer = dict[str, Any]
+STAGES = ("ONBOARDING", "TRIAL", "ACTIVE", "OFFBOARDED")
+OPTIONAL = ("test", "deactivateTimeStamp", "address")
+OWN = ("id", "createTime", "updateTime", "deleteTime")
+KNOWN = (
+    "customerId",
+    "customerName",
+    "customerEmail",
+    "description",
+    "enabled",
+    "lifecycleStage",
+    "traits",
+    *OPTIONAL,
+    *OWN,
+)
+
+
+def create(call: Call) -> Decision:
+    """POST /customers; what becomes of a known id is a switch (rule amberflo.customer.exists)."""
+    id = call.body["customerId"]
+    rule = "amberflo.customer.exists"
+    if _find(call, id) is not None and call.setting(rule) == "reject":
+        why = f"Customer already exists with 'customerId': {id}"
+        raise Refusal(errors.invalid(why), [Violation("$.customerId", why, id, rule)])
+    return _put(call, stripe=call.request.query.get("autoCreateCustomerInStripe") == "true")
+
+
+def replace(call: Call) -> Decision:
+    """PUT /customers: what the body does not say is gone (rule amberflo.customer.replace)."""
+    return _put(call, stripe=False)
+
+
+def fetch(call: Call) -> Decision:
+    """GET /customers/{customerId}: an unknown one is an empty object, not a 404."""
+    return Decision(Reply.json(_named(call) or {}))
+
+
+def listed(call: Call) -> Decision:
+    """GET /customers: all of them, or the one asked for."""
+    id = call.request.query.get("customerId")
+    if id is not None:
+        return Decision(Reply.json(_find(call, id) or {}))
+    return Decision(Reply.json(visible(call)))
+
+
+def delete(call: Call) -> Decision:
+    """DELETE /customers/{customerId}: hidden and offboarded, and answered as it is then."""
+    customer = _named(call)
+    if customer is None:
+        return Decision(Reply.json({}))
+    now = _millis(call.now)
+    customer |= {"lifecycleStage": "OFFBOARDED", "deleteTime": now, "updateTime": now}
+    return Decision(Reply.json(customer))
+
+
+def stage(call: Call) -> Decision:
+    """PUT /customers/stage: forward only (rule amberflo.customer.stage)."""
+    customer = _known(call, _find(call, call.body["customerId"]))
+    wanted = call.body["lifecycleStage"].upper()
+    current = customer.get("lifecycleStage")
+    if current is not None and STAGES.index(wanted) <= STAGES.index(current):
+        why = f"lifecycleStage cannot go from {current} to {wanted}"
+        finding = Violation("$.lifecycleStage", why, wanted, "amberflo.customer.stage")
+        raise Refusal(errors.invalid(why), [finding])
+    customer |= {"lifecycleStage": wanted, "updateTime": _millis(call.now)}
+    return Decision(Reply.json(customer))
+
+
+def reinstate(call: Call) -> Decision:
+    """PUT /customers/reinstate: seen again, and offboarded for good."""
+    state: State = call.account.state
+    held = state.customers.get(call.body["customerId"])
+    deleted = held if held is not None and "deleteTime" in held else None
+    customer = _known(call, deleted)
+    del customer["deleteTime"]
+    customer["updateTime"] = _millis(call.now)
+    return Decision(Reply.json(customer))
+
+
+def visible(call: Call) -> list[Customer]:
+    """The customers that are not deleted, oldest first."""
+    state: State = call.account.state
+    return [customer for customer in state.customers.values() if "deleteTime" not in customer]
+
+
+def _put(call: Call, *, stripe: bool) -> Decision:
+    given = call.body
+    state: State = call.account.state
+    before = _find(call, given["customerId"])
+    customer = _customer(given, before, _traits(call), call.now)
+    if stripe:
+        customer["traits"].setdefault("stripeId", call.account.id(14, "cus_"))
+    state.customers[given["customerId"]] = customer
+    return Decision(Reply.json(customer), findings=_unknown_keys(given))
+
+
+def _customer(
+    given: Mapping[str, Any], before: Customer | None, traits: dict[str, str], now: datetime
+) -> Customer:
+    customer = {
+        "id": given["customerId"],
+        "customerId": given["customerId"],
+        "customerName": given["customerName"],
+        "customerEmail": given.get("customerEmail") or "",
+        "description": given.get("description") or "",
+        "enabled": given.get("enabled") is not False,
+        "traits": traits,
+        "createTime": before["createTime"] if before else _millis(now),
+        "updateTime": _millis(now),
+    }
+    customer |= {name: given[name] for name in OPTIONAL if given.get(name) is not None}
+    # A replacement that is silent about the stage leaves it (rule amberflo.customer.kept).
+    at = given.get("lifecycleStage") or (before or {}).get("lifecycleStage")
+    return customer | ({"lifecycleStage": at.upper()} if at else {})
+
+
+def _traits(call: Call) -> dict[str, str]:
+    """Traits as text, which numbers and booleans become (rule amberflo.customer.trait-types)."""
+    given: dict[str, Any] = call.body.get("traits") or {}
+    rule = "amberflo.customer.trait-types"
+    if call.setting(rule) == "reject":
+        found = [
+            Violation(f"$.traits.{name}", f"{value!r} is not of type 'string'", value, rule)
+            for name, value in given.items()
+            if not isinstance(value, str)
+        ]
+        if found:
+            raise Refusal(errors.violating(found, call.body, call.endpoint), found)
+    return {name: written(value) for name, value in given.items()}
+
+
+def _unknown_keys(given: Mapping[str, Any]) -> tuple[Violation, ...]:
+    absent = [name for name in KNOWN if name not in given]
+    return tuple(
+        Violation(
+            f"$.{key}",
+            f"{key!r} is no field of a customer and is not kept",
+            given[key],
+            "amberflo.customer.unknown-keys",
+            did_you_mean(key, absent),
+        )
+        for key in sorted(set(given) - set(KNOWN))
+    )
+
+
+def _find(call: Call, id: str) -> Customer | None:
+    """The customer of that id, unless it is deleted (rule amberflo.customer.deleted)."""
+    state: State = call.account.state
+    customer = state.customers.get(id)
+    return customer if customer is not None and "deleteTime" not in customer else None
+
+
+def _named(call: Call) -> Customer | None:
+    """The customer of the path, which may end in a slash that is not the id's."""
+    id = call.request.params["customerId"]
+    return _find(call, id) or _find(call, id.removesuffix("/"))
+
+
+def _known(call: Call, customer: Customer | None) -> Customer:
+    if customer is None:
+        id = call.body["customerId"]
+        why = f"Customer does not exist with 'customerId': {id}"
+        finding = Violation("$.customerId", why, id, "amberflo.customer.unknown")
+        raise Refusal(errors.invalid(why), [finding])
+    return customer
+
+
+def _millis(at: datetime) -> int:
+    return int(at.timestamp() * 1000)

@@ -1,0 +1,85 @@
+"""The records of a body: one JSON object, a list of them, or one on each line."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sandbox.body import Unreadable, content, parse
+from sandbox.reply import Request
+
+__all__ = ["CANCEL", "Record", "cancelled", "customer", "parsed", "read", "readings", "records"]
+
+Record = dict[str, Any]
+CANCEL = "aflo.cancel_previous_resource_event"
+
+
+def read(request: Request) -> Any:
+    """The body as JSON; lines of JSON become a list. Raises Unreadable."""
+    return parsed(content(request))
+
+
+def parsed(raw: bytes) -> Any:
+    """One JSON value, or a list of the lines' values. Raises Unreadable."""
+    try:
+        return parse(raw)
+    except Unreadable:
+        lines = _lines(raw)
+        if not lines:
+            raise
+    return [_line(number, line) for number, line in lines]
+
+
+def _lines(raw: bytes) -> list[tuple[int, bytes]]:
+    """Lines that are not blank, with their numbers; none where the body is not NDJSON.
+
+    NDJSON is known by its first line, an object complete in itself: malformed JSON that spans
+    lines is told of as a whole, and not by its first line.
+    """
+    lines = [(n, line.strip()) for n, line in enumerate(raw.split(b"\n"), 1) if line.strip()]
+    if len(lines) < 2:
+        return []
+    first = lines[0][1]
+    return lines if first.startswith(b"{") and first.endswith(b"}") else []
+
+
+def _line(number: int, line: bytes) -> Any:
+    try:
+        return parse(line)
+    except Unreadable as fault:
+        raise Unreadable(fault.fault, f"line {number}: {fault.why}") from fault
+
+
+def records(body: Any) -> list[Record]:
+    """The records of a body that conforms: one object is a list of one."""
+    return body if isinstance(body, list) else [body]
+
+
+def readings(body: Any) -> list[Record]:
+    """The records with one meter each: `values` holds several meters (rule amberflo.ingest.values).
+
+    A record that has meterApiName and `values` is both.
+    """
+    found: list[Record] = []
+    for record in records(body):
+        if not record.get("values"):
+            found.append(record)
+            continue
+        if record.get("meterApiName") is not None and record.get("meterValue") is not None:
+            found.append({**record, "values": None})
+        for meter, value in record["values"].items():
+            found.append({**record, "values": None, "meterApiName": meter, "meterValue": value})
+    return found
+
+
+def customer(record: Record) -> str | None:
+    """Whom a record bills: its customer, else its business unit (rule amberflo.ingest.customer)."""
+    named: str | None = record.get("customerId")
+    return named or (record.get("dimensions") or {}).get("business_unit_id")
+
+
+def cancelled(record: Record) -> Record | None:
+    """The record that this one cancels: itself without the mark (rule amberflo.ingest.cancel)."""
+    dimensions = record.get("dimensions")
+    if not dimensions or dimensions.get(CANCEL) != "true":
+        return None
+    return {**record, "dimensions": {k: v for k, v in dimensions.items() if k != CANCEL}}
