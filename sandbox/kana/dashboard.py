@@ -1,4 +1,4 @@
-"""What a person does on Kana's web dashboard, for which it has no API (rule kana.dashboard)."""
+"""What a person does on Kana's web dashboard: features, mapping rules, imports and merges."""
 
 from __future__ import annotations
 
