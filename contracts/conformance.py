@@ -169,5 +169,15 @@ def _validator(schema: Schema) -> Any:
             if not accepts(item):
                 yield from validator.descend(item, wanted, path=index)
 
-    dialect: Any = extend(base, {"items": items})  # type: ignore[no-untyped-call]  # untyped there
+    def extra(validator: Any, wanted: Any, instance: Any, schema: Any) -> Iterator[Any]:
+        # The reference goes through a set here, whose order changes with every process.
+        known = base.VALIDATORS["additionalProperties"]
+        if not isinstance(wanted, dict) or not isinstance(instance, dict):
+            yield from known(validator, wanted, instance, schema)
+            return
+        for key in instance:
+            yield from known(validator, wanted, {key: instance[key]}, schema)
+
+    own = {"items": items, "additionalProperties": extra}
+    dialect: Any = extend(base, own)  # type: ignore[no-untyped-call]  # untyped there
     return dialect(schema.document, format_checker=checker)
