@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 import zlib
+from io import BytesIO
 from typing import Any, Literal
 
 import jiter
@@ -86,4 +88,17 @@ def _unzipped(raw: bytes) -> bytes:
         raise Unreadable("too-large", f"the body unzips to more than {LARGEST} bytes")
     if not unzip.eof:
         raise Unreadable("encoding", "the gzip body is cut off")
+    return _members(raw) if unzip.unused_data else whole
+
+
+def _members(raw: bytes) -> bytes:
+    """All members of a gzip file, one after the other (RFC 1952 section 2.2)."""
+    try:
+        whole = gzip.GzipFile(fileobj=BytesIO(raw)).read(LARGEST + 1)
+    except (OSError, zlib.error) as fault:
+        raise Unreadable("encoding", f"the body is not gzip: {fault}") from fault
+    except EOFError as fault:
+        raise Unreadable("encoding", "the gzip body is cut off") from fault
+    if len(whole) > LARGEST:
+        raise Unreadable("too-large", f"the body unzips to more than {LARGEST} bytes")
     return whole
