@@ -7,6 +7,7 @@ is the outcome which bills twice.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from types import UnionType
 from typing import Any, Literal
 
 from contracts.model import BadValue, UnknownSetting
@@ -19,6 +20,15 @@ KINDS: dict[str, str] = {
     "status": "answer `status` in the vendor's words, applying nothing",
     "reset": "reset the connection, applying nothing",
     "lost-reply": "apply the request, then close the connection without an answer",
+}
+FORMS: dict[str, tuple[type | UnionType, str]] = {
+    "kind": (str, f"one of {', '.join(KINDS)}"),
+    "endpoint": (str | None, "the name of an endpoint"),
+    "times": (int, "a whole number"),
+    "skip": (int, "a whole number"),
+    "seconds": (int | float, "a number"),
+    "status": (int, "a whole number"),
+    "retry_after": (int | None, "a whole number of seconds"),
 }
 
 
@@ -38,10 +48,16 @@ class Fault:
     retry_after: int | None = None
 
     def __post_init__(self) -> None:
+        for name, (form, expected) in FORMS.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, form):
+                raise BadValue(name, value, expected)
         if self.kind not in KINDS:
             raise BadValue("kind", self.kind, f"one of {', '.join(KINDS)}")
         if not 400 <= self.status <= 599:
             raise BadValue("status", self.status, "an error status, 400 to 599")
+        if self.retry_after is not None and self.retry_after < 0:
+            raise BadValue("retry_after", self.retry_after, "0 seconds or more")
         if self.times < 1 or self.skip < 0 or not 0 <= self.seconds <= 3600:
             raise BadValue("fault", asdict(self), "times >= 1, skip >= 0 and 0 <= seconds <= 3600")
 
