@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from typing import Any
 
@@ -154,6 +154,7 @@ def _dialect() -> tuple[Any, Any]:
     return jsonschema.Draft202012Validator, checker
 
 
+@lru_cache(maxsize=256)
 def _validator(schema: Schema) -> Any:
     """The reference validator, sparing array items that the compiled verdict accepts."""
     from jsonschema.validators import extend

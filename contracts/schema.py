@@ -12,9 +12,9 @@ import jsonschema_rs
 __all__ = ["Schema"]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Schema:
-    """One schema, its references bundled under `$defs`.
+    """One schema, its references bundled under `$defs`; equal to itself only.
 
     Nodes may carry `x-rule` (the rule a departure there breaks) and `x-message` (what to say of
     it, where the keyword's own message would not be understood).

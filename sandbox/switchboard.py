@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -44,14 +45,22 @@ def line(desk: Desk) -> Line:
         for path in endpoint.paths:
             by_path.setdefault(path, {})[endpoint.method] = endpoint
     edges = {path: Edge(desk, methods) for path, methods in by_path.items()}
-    routes = [Route(_spelled(path), edge) for path, edge in edges.items()]
-    app = Starlette(routes=[*routes, Route("/{path:path}", Edge(desk, {}))])
+    routes = [_route(_spelled(path), edge) for path, edge in edges.items()]
+    app = Starlette(routes=[*routes, _route("/{path:path}", Edge(desk, {}))])
     return Line(app, {path: edge for path, edge in edges.items() if "{" not in path})
 
 
 def _spelled(path: str) -> str:
     """A contract's `{id}` takes any text up to the end when it comes last: ids may hold slashes."""
     return path[:-1] + ":path}" if path.endswith("}") else path
+
+
+def _route(path: str, edge: Edge) -> Route:
+    """A route whose parameters take any text: Starlette's own end where a line does."""
+    route = Route(path, edge)
+    whole = route.path_regex.pattern.removesuffix("$") + r"\Z"
+    route.path_regex = re.compile(whole, re.DOTALL)
+    return route
 
 
 class Switchboard:
