@@ -1,0 +1,1 @@
+"""The meterbox command: a file for each of its commands."""

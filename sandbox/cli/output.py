@@ -1,0 +1,90 @@
+"""How commands speak: styled on a terminal, plain when piped, JSON for programs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+
+__all__ = [
+    "EXIT_CODES",
+    "Span",
+    "console",
+    "on_terminal",
+    "progress",
+    "show",
+    "write",
+    "write_json",
+]
+
+EXIT_CODES = (
+    "Exit codes: 0 all is well; 1 violations or refusals were found; "
+    "2 wrong use, such as an unknown vendor or a missing file."
+)
+Span = str | tuple[str, str]
+"""A text, or a text with the style a terminal shows it in."""
+
+
+def on_terminal() -> bool:
+    """Whether a person is looking at the standard output."""
+    return sys.stdout.isatty()
+
+
+def console() -> Console:
+    """A console on the standard output of now."""
+    from rich.console import Console
+
+    return Console(file=sys.stdout, highlight=False)
+
+
+def show(renderable: RenderableType) -> None:
+    """Print something of rich's."""
+    screen = console()
+    with screen.capture() as shown:
+        screen.print(renderable)
+    # Not printed by the console itself: a progress bar must see what is written above it.
+    click.echo(shown.get(), nl=False)
+
+
+def write(*spans: Span) -> None:
+    """One line; styles are shown on a terminal only."""
+    if not on_terminal():
+        click.echo("".join(span if isinstance(span, str) else span[0] for span in spans))
+        return
+    from rich.text import Text
+
+    show(Text.assemble(*spans, overflow="fold"))
+
+
+def write_json(value: Any) -> None:
+    """One JSON value on one line."""
+    import orjson
+
+    click.echo(orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE), nl=False)
+
+
+@contextmanager
+def progress(total: int | None, what: str) -> Iterator[Callable[[int], None]]:
+    """A bar on the terminal's error channel, to be advanced by bytes; nothing elsewhere.
+
+    `total` is None where nobody knows how much will come.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    bar = Progress(
+        *columns, console=Console(stderr=True), transient=True, redirect_stdout=on_terminal()
+    )
+    with bar:
+        task = bar.add_task(what, total=total)
+        yield lambda size: bar.advance(task, size)
