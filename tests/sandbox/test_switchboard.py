@@ -30,7 +30,7 @@ def test_a_path_the_vendor_lacks_is_still_its_own_to_answer(vendor: str):
 
 @pytest.mark.parametrize("vendor", vendors())
 def test_a_line_break_after_a_path_makes_another_path(vendor: str):
-    switchboard = create_app(Options(vendors=[vendor])).switchboard
-    paths = [p for e in read(vendor).endpoints for p in e.paths if "{" not in p]
-    unknown = switchboard.find(vendor, "/no such path")[0]
-    assert {switchboard.find(vendor, f"{path}\n")[0] for path in paths} == {unknown}
+    find = create_app(Options(vendors=[vendor])).switchboard.find
+    for path in (path for endpoint in read(vendor).endpoints for path in endpoint.paths):
+        if "{" not in path:
+            assert find(vendor, f"{path}\n")[0] is not find(vendor, path)[0]
