@@ -7,7 +7,16 @@ from dataclasses import dataclass
 
 from translators.settings import SettingsFault
 
-__all__ = ["Settings"]
+__all__ = ["LOCAL", "Settings"]
+
+LOCAL = {
+    "externalCustomerIdField": "userId",
+    "propertiesMappingFields": {
+        name: name
+        for name in ("amount", "currency", "confirmation_time", "value", "region", "tokens")
+    },
+}
+"""What a sandbox on this machine goes by when nothing is configured; a real account never does."""
 
 
 @dataclass(frozen=True, slots=True)
