@@ -28,14 +28,26 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
 class Account:
-    """A vendor as one key sees it: state, clock, journal, ledger, faults, limits, settings, ids."""
+    """A vendor as one key sees it: state, clock, journal, ledger, faults, limits, settings, ids.
 
-    def __init__(self, room: Room, key: str, *, seed: int, source: Wall) -> None:
+    `settings` are those configured for every account, of this vendor or another.
+    """
+
+    def __init__(
+        self,
+        room: Room,
+        key: str,
+        *,
+        seed: int,
+        source: Wall,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         self.room = room
         self.vendor = room.contract.vendor
         self.key = key
         self.handle = handle(key)
         self._seed = seed
+        self._configured = dict(settings or {})
         self.clock = Clock(source)
         self.reset()
 
@@ -51,6 +63,8 @@ class Account:
             rule: setting(self.room.contract.rules[rule], value)
             for rule, value in self.room.contract.defaults.items()
         }
+        for rule in self._configured.keys() & self.settings.keys():
+            self.set(rule, self._configured[rule])
         # Seeded, so that an account rebuilt from its journal gives the ids it gave before.
         self._chance = Random(f"{self._seed}:{self.vendor}:{self.key}")
 
@@ -141,16 +155,15 @@ class Accounts:
         """The account of that key, new when the key is."""
         account = self._open.get((vendor, key))
         if account is None:
-            account = Account(self.rooms[vendor], key, seed=self._seed, source=self._source)
-            self.prepare(account)
+            account = Account(
+                self.rooms[vendor],
+                key,
+                seed=self._seed,
+                source=self._source,
+                settings=self._settings,
+            )
             self._open[vendor, key] = account
         return account
-
-    def prepare(self, account: Account) -> None:
-        """Give an account the settings that were configured for all accounts of its vendor."""
-        for rule, value in self._settings.items():
-            if rule in account.settings:
-                account.set(rule, value)
 
     def find(self, vendor: str, name: str) -> Account | None:
         """An account by its key or its handle."""

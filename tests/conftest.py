@@ -18,6 +18,9 @@ from sandbox.app import Options, Sandbox, create_app
 from sandbox.server import Running
 from tests.acme import NOW, inside, known, lay_out
 
+Ask = Callable[..., httpx.Response]
+Make = Callable[..., Sandbox]
+
 
 class Egress(Exception):
     """A test tried to reach another machine."""
@@ -67,7 +70,7 @@ def acme_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def made(acme_root: Path) -> Callable[..., Sandbox]:
+def made(acme_root: Path) -> Make:
     """Makes a sandbox with Acme alone; takes Options' arguments."""
 
     def make(**options: Any) -> Sandbox:
@@ -78,7 +81,7 @@ def made(acme_root: Path) -> Callable[..., Sandbox]:
 
 
 @pytest.fixture
-def acme(made: Callable[..., Sandbox]) -> Sandbox:
+def acme(made: Make) -> Sandbox:
     """Acme alone, at noon."""
     return made(source=lambda: NOW)
 
@@ -91,9 +94,6 @@ def accounts(acme: Sandbox) -> Accounts:
 @pytest.fixture
 def account(accounts: Accounts, key: str) -> Account:
     return accounts.open("acme", key)
-
-
-Ask = Callable[..., httpx.Response]
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ def struck(*faults: Fault, requests: int = 5, endpoint: str | None = "record-usa
     set_up = Faults()
     for fault in faults:
         set_up.add(fault)
-    return [fault.kind if (fault := set_up.strike(endpoint)) else "-" for _ in range(requests)]
+    strikes = [set_up.strike(endpoint) for _ in range(requests)]
+    return [fault.kind if fault else "-" for fault in strikes]
 
 
 def test_a_fault_strikes_once_and_is_gone() -> None:

@@ -111,7 +111,7 @@ def test_totals_asked_for_in_between_are_totals_all_the_same() -> None:
 
 
 def test_dropped_entries_are_counted_and_their_usage_stays_billed() -> None:
-    ledger = recorded(*[("accepted", [use(f"{n}-a"), use(f"{n}-b")]) for n in range(6)], kept=4)  # type: ignore[list-item]  # outcomes are literals
+    ledger = recorded(*[("accepted", [use(f"{n}-a"), use(f"{n}-b")]) for n in range(6)], kept=4)
     assert [entry.exchange for entry in ledger.entries()] == [5, 5, 6, 6]
     assert (ledger.dropped, sums(ledger)) == (8, [(12, 12)])
 
