@@ -136,7 +136,8 @@ class Endpoint:
     """One operation of a vendor. `paths` are all the spellings the vendor answers to.
 
     `event` is the schema of one event where `request` is that of a batch; `public` operations need
-    no credential; `responses` and `answers` tell the schema and the media type by status.
+    no credential; `responses` and `answers` tell the schema and the media type by status. `wanted`
+    is the schema of bodies that are used in full, where `request` is all a vendor refuses by.
     """
 
     name: str
@@ -146,6 +147,7 @@ class Endpoint:
     rule: str
     request: Schema | None = None
     event: Schema | None = None
+    wanted: Schema | None = None
     public: bool = False
     media: tuple[str, ...] = ("application/json",)
     query: Mapping[str, Json] = field(default_factory=dict)

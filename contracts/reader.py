@@ -102,6 +102,7 @@ def _endpoint(entry: Mapping[str, Any], document: Mapping[str, Any], schemas: _S
         rule=entry["rule"],
         request=schemas.read(entry["request"]) if "request" in entry else None,
         event=schemas.read(entry["event"]) if "event" in entry else None,
+        wanted=schemas.read(entry["wanted"]) if "wanted" in entry else None,
         public=entry.get("public", False),
         media=tuple(entry.get("media", ["application/json"])),
         query=entry.get("query", {}),

@@ -60,3 +60,23 @@ def test_no_body_makes_an_answer_outside_the_contract(
     if lost or answer.status_code >= 400:
         assert exchange.findings
     assert {finding.rule for finding in exchange.findings} <= set(CONTRACT.rules)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(place=st.sampled_from(PATHS), body=BODY)
+def test_what_validate_says_beforehand_is_what_the_source_does(
+    source: Source, place: tuple[str, Any], body: Any
+) -> None:
+    path, endpoint = place
+    if endpoint.wanted is None:
+        return
+    source.account().reset()  # ids of earlier examples are not duplicates here
+    source.post(path, body)
+    (exchange,) = source.account().journal.after(0)
+    lost = {"dropped", "rejected"} & {effects.outcome for effects in exchange.effects}
+    if endpoint.wanted.accepts(body):
+        assert not lost
+    else:
+        assert exchange.findings
