@@ -44,6 +44,13 @@ class Windows:
     def __init__(self, limits: Sequence[Limit]) -> None:
         self._windows = [Window(limit) for limit in limits]
 
+    def window(self, endpoint: str, *, mode: str) -> Window | None:
+        """The first window that counts this endpoint in this mode."""
+        for window in self._windows:
+            if window.limit.mode == mode and endpoint in window.limit.endpoints:
+                return window
+        return None
+
     def exceeded(self, endpoint: str, events: int, now: datetime, *, mode: str) -> Window | None:
         """Count one request of so many events; the window that is too full for it, if any."""
         for window in self._windows:
