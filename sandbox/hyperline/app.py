@@ -1,0 +1,84 @@
+"""Hyperline's edge: the ingest host and the core host behind one door."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from functools import partial
+
+from contracts.model import Contract, Violation
+from sandbox.hyperline import customers, errors, events, listing
+from sandbox.hyperline.leniency import waives
+from sandbox.hyperline.rules import State
+from sandbox.hyperline.salvage import count, lost, salvage
+from sandbox.idempotency import Policy, once
+from sandbox.reply import Decision, Refusal
+from sandbox.room import Call, Operation, Room
+
+__all__ = ["create_room"]
+
+IDEMPOTENCY = Policy(
+    rule="hyperline.idempotency", kept=timedelta(hours=24), misused=errors.misused_key
+)
+
+
+def create_room(contract: Contract) -> Room:
+    writes: dict[str, Operation] = {
+        "ingest": partial(events.ingest, status=201),
+        "ingest-v2": partial(events.ingest, status=202),
+        "ingest-batch": partial(events.ingest_batch, status=201, created="events_created"),
+        "ingest-batch-v2": partial(events.ingest_batch, status=202, created="events_accepted"),
+        "create-customer": customers.create,
+    }
+    reads: dict[str, Operation] = {
+        "list-customers": listing.list_v1,
+        "list-customers-v2": listing.list_v2,
+        "fetch-customer": partial(customers.fetch, version=1),
+        "fetch-customer-v2": partial(customers.fetch, version=2),
+    }
+    return Room(
+        contract,
+        state=State,
+        operations={
+            **{name: _counted(_json_only(once(w, IDEMPOTENCY))) for name, w in writes.items()},
+            **{name: _counted(read) for name, read in reads.items()},
+        },
+        words=errors,
+        events=count,
+        salvage=salvage,
+        waives=waives,
+    )
+
+
+def _json_only(operation: Operation) -> Operation:
+    """The operation, refusing what does not call itself JSON (rule hyperline.body.content-type)."""
+
+    def decide(call: Call) -> Decision:
+        media = (call.request.header("content-type") or "").partition(";")[0].strip().lower()
+        rule = "hyperline.body.content-type"
+        if media != "application/json" and call.setting(rule) == "json":
+            why = f"Content-Type is {media or 'missing'}; the body is read as application/json only"
+            finding = Violation("$", why, media or None, rule)
+            effects = lost(call.body, call.endpoint, rule)
+            raise Refusal(errors.invalid([finding]), [finding], effects)
+        return operation(call)
+
+    return decide
+
+
+def _counted(operation: Operation) -> Operation:
+    """The operation, saying what is left of the rate limit while limits are switched on."""
+
+    def decide(call: Call) -> Decision:
+        mode = call.setting("hyperline.rate-limits")
+        window = call.account.limits.window(call.endpoint.name, mode=mode)
+        if window is None:
+            return operation(call)
+        try:
+            decision = operation(call)
+        except Refusal as refusal:
+            decision = refusal.decision
+        headers = (*decision.reply.headers, *errors.allowance(window, call.now))
+        return replace(decision, reply=replace(decision.reply, headers=headers))
+
+    return decide

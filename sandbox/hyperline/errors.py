@@ -1,0 +1,117 @@
+"""Hyperline's own words: an object of statusCode, type, message and errors, and for the rate limit
+a bare text (rules hyperline.problem and hyperline.rate-limits)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from contracts.model import Endpoint, Violation
+from sandbox.auth import Problem
+from sandbox.body import Unreadable
+from sandbox.hyperline.issues import issues
+from sandbox.limits import Window
+from sandbox.reply import Headers, Reply, Request
+
+__all__ = [
+    "allowance",
+    "customer_not_found",
+    "failing",
+    "invalid",
+    "limited",
+    "misused_key",
+    "taken",
+    "unauthorized",
+    "unknown_path",
+    "unreadable",
+    "violating",
+    "wrong_method",
+]
+
+TYPES = {
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    413: "payload_too_large",
+    417: "expectation_failed",
+    422: "unprocessable_entity",
+}
+MESSAGES = {
+    400: "The request is invalid",
+    401: "Missing authentication token",
+    404: "The requested resource was not found",
+}
+
+
+def problem(status: int, message: str, errors: Sequence[Any] = ()) -> Reply:
+    """Hyperline's error object; the values of `type` are assumed."""
+    kind = TYPES.get(status, "internal_server_error" if status >= 500 else "bad_request")
+    body = {"statusCode": status, "type": kind, "message": message, "errors": list(errors)}
+    return Reply.json(body, status)
+
+
+def invalid(violations: Sequence[Violation]) -> Reply:
+    """A 400 with one issue for each departure (rule hyperline.problem.issues)."""
+    return problem(400, MESSAGES[400], issues(violations))
+
+
+def violating(violations: Sequence[Violation], _: Any, __: Endpoint) -> Reply:
+    return invalid(violations)
+
+
+def customer_not_found(status: int = 404) -> Reply:
+    return problem(status, "Customer not found")
+
+
+def taken(external_id: str) -> Reply:
+    return problem(409, f"A customer with external_id {external_id} already exists")
+
+
+def misused_key(_: str) -> Reply:
+    return problem(417, "Misuse of the idempotency key. Please check your request.")
+
+
+def unauthorized(fault: Problem, _: Request) -> Reply:
+    return problem(401, MESSAGES[401] if fault == "missing" else "Invalid authentication token")
+
+
+def unknown_path(_: Request) -> Reply:
+    return problem(404, MESSAGES[404])
+
+
+def wrong_method(request: Request, _: Sequence[str]) -> Reply:
+    return unknown_path(request)
+
+
+def unreadable(fault: Unreadable, _: Endpoint) -> Reply:
+    if fault.fault == "too-large":
+        return problem(413, "The request body is too large")
+    return problem(400, "The request body could not be read as JSON")
+
+
+def limited(window: Window, now: datetime) -> Reply:
+    wait = (b"retry-after", str(window.retry_after(now)).encode())
+    return Reply.text("Too many requests", 429, headers=(*allowance(window, now), wait))
+
+
+def allowance(window: Window, now: datetime) -> Headers:
+    """The X-RateLimit headers of one window (rule hyperline.rate-limits.headers)."""
+    resets = now.astimezone(UTC) + timedelta(seconds=window.retry_after(now))
+    written = resets.strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)")
+    return (
+        (b"x-ratelimit-limit", str(window.limit.most).encode()),
+        (b"x-ratelimit-remaining", str(max(0, window.left)).encode()),
+        (b"x-ratelimit-reset", written.encode()),
+    )
+
+
+def failing(status: int, retry_after: int | None) -> Reply:
+    wait = () if retry_after is None else ((b"retry-after", str(retry_after).encode()),)
+    if status == 429:
+        return Reply.text("Too many requests", 429, headers=wait)
+    fallback = "Internal server error" if status >= 500 else MESSAGES[400]
+    reply = problem(status, MESSAGES.get(status, fallback))
+    return Reply(status, reply.body, reply.media, wait)

@@ -1,0 +1,185 @@
+"""Hyperline's events: one or a batch, kept once each, answered as v1 and v2 answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+from itertools import chain, islice
+from typing import Any
+
+from contracts.model import Violation
+from sandbox.batch import Batch
+from sandbox.body import content, parse
+from sandbox.hyperline import errors
+from sandbox.hyperline.customers import imported
+from sandbox.hyperline.objections import invalid, mixed
+from sandbox.hyperline.rules import (
+    FIELDS,
+    Settled,
+    State,
+    Terms,
+    objections,
+    settle,
+    strangers,
+    unknown_keys,
+)
+from sandbox.hyperline.salvage import rejected
+from sandbox.reply import Decision, Effects, Refusal, Reply
+from sandbox.room import Call
+
+__all__ = ["ingest", "ingest_batch"]
+
+UNKNOWN_CUSTOMER = "hyperline.ingest.unknown-customer"
+TOLD = 100
+"""How many ignored keys are told of; one mistake in a template makes thousands."""
+
+Event = Mapping[str, Any]
+Place = Callable[[int], str]
+
+
+def _whole(_: int) -> str:
+    return "$"
+
+
+def _item(index: int) -> str:
+    return f"$[{index}]"
+
+
+def ingest(call: Call, status: int) -> Decision:
+    """One event: kept, or refused."""
+    terms, event = _terms(call), call.body
+    found = list(objections(event, "$", terms))
+    if found:
+        raise Refusal(errors.invalid(found), found, rejected([event], found[0].rule))
+    unknown = strangers([event], call.account.state)
+    _admit(call, [event], unknown, _whole)
+    effects = _kept(call, [event], lambda raw: [parse(raw)], terms)
+    body = b"{}" if call.setting("hyperline.ingest.reply") == "object" else b""
+    reply = Reply(status, body, "application/json" if body else None)
+    return Decision(reply, effects, _ignored([event], _whole, terms))
+
+
+def ingest_batch(call: Call, status: int, created: str) -> Decision:
+    """Several events; `created` names those kept in the answer, beside events_failed."""
+    terms, events = _terms(call), call.body
+    faulty = invalid(call, _item, terms)
+    _refuse(call, faulty)
+    sound: Sequence[int] = range(len(events))
+    if faulty:
+        sound = [index for index in sound if index not in faulty]
+    good = [events[index] for index in sound] if faulty else events
+    missing = _missing(call, good, lambda index: _item(sound[index]))
+    kept = [e for i, e in enumerate(good) if i not in missing] if missing else good
+    failed = _failures(events, faulty, sound, missing)
+    effects = _kept(call, kept, parse, terms, whole=not failed)
+    found = [*chain.from_iterable(faulty.values()), *missing.values()]
+    answer = {created: _echo(kept), "events_failed": [_known(events[i]) for i in failed]}
+    return Decision(
+        Reply.json(answer, status),
+        (*_dropped(failed, events), *effects),
+        (*found, *_ignored(events, _item, terms)),
+    )
+
+
+def _refuse(call: Call, faulty: Mapping[int, Sequence[Violation]]) -> None:
+    """Refuse the whole batch for single events, by switch, or for being mixed."""
+    found: list[Violation] = []
+    if call.setting("hyperline.batch.invalid") == "refuse":
+        found += chain.from_iterable(faulty.values())
+    if not found:
+        odd = mixed(call, call.body, faulty)
+        found += [odd] if odd is not None else []
+    if found:
+        raise Refusal(errors.invalid(found), found, rejected(call.body, found[0].rule))
+
+
+def _missing(call: Call, good: Sequence[Event], place: Place) -> dict[int, Violation]:
+    """Events that fail for want of a customer (rule hyperline.batch.unknown-customer)."""
+    unknown = strangers(good, call.account.state)
+    made = call.setting(UNKNOWN_CUSTOMER) == "auto-create"
+    if not made and call.setting("hyperline.batch.unknown-customer") == "fail-each":
+        return {index: _stranger(good[index], place(index)) for index in unknown}
+    _admit(call, good, unknown, place)
+    return {}
+
+
+def _failures(
+    events: Sequence[Event],
+    faulty: Mapping[int, Sequence[Violation]],
+    sound: Sequence[int],
+    missing: Mapping[int, Violation],
+) -> dict[int, str]:
+    """Index of each event that fails -> the rule, in the order of the batch."""
+    rules = {index: found[0].rule for index, found in faulty.items()}
+    rules |= {sound[index]: UNKNOWN_CUSTOMER for index in missing}
+    return {index: rules[index] for index in range(len(events)) if index in rules} if rules else {}
+
+
+def _admit(call: Call, events: Sequence[Event], unknown: Sequence[int], place: Place) -> None:
+    """Make the customers that do not exist, or refuse, as the switch says."""
+    if not unknown:
+        return
+    way = call.setting(UNKNOWN_CUSTOMER)
+    if way != "auto-create":
+        found = [_stranger(events[index], place(index)) for index in unknown]
+        status = 404 if way == "reject-404" else 400
+        raise Refusal(errors.customer_not_found(status), found, rejected(events, UNKNOWN_CUSTOMER))
+    for external_id in dict.fromkeys(events[index]["customer_id"] for index in unknown):
+        imported(call, external_id)
+
+
+def _stranger(event: Event, place: str) -> Violation:
+    why = "no customer has this id or external_id"
+    return Violation(f"{place}.customer_id", why, event["customer_id"], UNKNOWN_CUSTOMER)
+
+
+def _kept(
+    call: Call, events: Sequence[Event], read: Any, terms: Terms, *, whole: bool = True
+) -> tuple[Effects, ...]:
+    """Keep these events. `whole` says that they are all the request brought."""
+    state: State = call.account.state
+    batch = Batch(content(call.request), len(events), read, call.now) if whole else events
+    return tuple(_effects(settle(events, batch, state, terms), partial(terms.usage, state=state)))
+
+
+def _effects(done: Settled, usage: Any) -> Iterator[Effects]:
+    if done.created:
+        yield Effects("accepted", done.created, None, usage)
+    if done.updated:
+        yield Effects("updated", done.updated, "hyperline.ingest.identity", usage)
+    if done.removed:
+        yield Effects("removed", done.removed, UNKNOWN_CUSTOMER, usage)
+    if done.pending:
+        yield Effects("unmatched", done.pending, UNKNOWN_CUSTOMER, usage)
+
+
+def _dropped(failed: Mapping[int, str], events: Sequence[Event]) -> Iterator[Effects]:
+    for rule in dict.fromkeys(failed.values()):
+        yield from rejected([events[index] for index, why in failed.items() if why == rule], rule)
+
+
+def _echo(events: Sequence[Event]) -> list[Event]:
+    """Sound events as the answer repeats them; most have no more than the keys they need."""
+    return [event if len(event) == len(FIELDS) else _known(event) for event in events]
+
+
+def _known(event: Event) -> Event:
+    return {key: event[key] for key in FIELDS if key in event}
+
+
+def _ignored(events: Sequence[Event], place: Place, terms: Terms) -> tuple[Violation, ...]:
+    """Keys that are left aside (rule hyperline.ingest.unknown-key); most events have none."""
+    odd = [i for i, event in enumerate(events) if len(event) > len(FIELDS)]
+    if not odd or terms.unknown_keys == "reject":
+        return ()
+    every = (unknown_keys(events[index], place(index)) for index in odd)
+    return tuple(islice(chain.from_iterable(every), TOLD))
+
+
+def _terms(call: Call) -> Terms:
+    return Terms(
+        identity=call.setting("hyperline.ingest.identity"),
+        timestamps=call.setting("hyperline.ingest.timestamp"),
+        nulls=call.setting("hyperline.ingest.record-null"),
+        unknown_keys=call.setting("hyperline.ingest.unknown-key"),
+    )
