@@ -65,10 +65,10 @@ class Bodies:
         assert endpoint.request is not None
         self._contract = contract
         self._rule = endpoint.rule
-        self._request = endpoint.request
-        self._wrapping = frozenset(endpoint.request.document.get("required", ()))
+        self._request = endpoint.wanted or endpoint.request
+        self._wrapping = frozenset(self._request.document.get("required", ()))
         self._event = endpoint.event if self._wrapping else None
-        self._requests_conform = _each(endpoint.request)
+        self._requests_conform = _each(self._request)
         self._events_conform = _each(self._event) if self._event else None
 
     def judge(self, block: Block) -> Judged:
