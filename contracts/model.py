@@ -179,6 +179,12 @@ class Contract:
         """A credential of this vendor's shape, for somebody called `name`."""
         return self.auth.template.format(name=name)
 
+    def name(self, key: str) -> str:
+        """Whose key this is, if it was made by `key`; else the key itself."""
+        before, _, after = self.auth.template.partition("{name}")
+        made = key.startswith(before) and key.endswith(after) and len(key) > len(before + after)
+        return key[len(before) : len(key) - len(after)] if made else key
+
     @cached_property
     def _by_name(self) -> dict[str, Endpoint]:
         return {endpoint.name: endpoint for endpoint in self.endpoints}

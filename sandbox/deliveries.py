@@ -66,7 +66,8 @@ def connect(
 
     def target(vendor: str, destination: Destination) -> Callable[[str], delivery.Target]:
         def of(origin: str) -> delivery.Target:
-            key = destination.key or read(vendor).key(origin.partition(SEPARATOR)[2])
+            source, _, written = origin.partition(SEPARATOR)
+            key = destination.key or read(vendor).key(read(source).name(written))
             if destination.base_url is not None:
                 return delivery.Target(destination.base_url, key)
             return delivery.Target(f"http://127.0.0.1/{vendor}", key, transport)

@@ -1,0 +1,110 @@
+"""`meterbox up`: runs the vendors until it is interrupted."""
+
+from __future__ import annotations
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from sandbox.cli.output import Span, write, write_json
+
+if TYPE_CHECKING:
+    from contracts.model import Contract
+    from sandbox.app import Sandbox
+    from sandbox.config import Config
+
+__all__ = ["command", "curl"]
+
+NAME = "demo"
+
+
+@click.command()
+@click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
+@click.option("--port", type=click.IntRange(0, 65535), help="0 finds a free one.  [default: 4020]")
+@click.option("--data-dir", type=click.Path(path_type=Path), help="Keep everything here.")
+@click.option("--config", type=click.Path(path_type=Path), help="A meterbox.toml.")
+@click.option("--json", "as_json", is_flag=True, help="Say where it runs as one JSON object.")
+def command(
+    host: str | None, port: int | None, data_dir: Path | None, config: Path | None, as_json: bool
+) -> None:
+    """Run the vendors on this machine, until Ctrl-C."""
+    from sandbox.config import load
+    from sandbox.server import Server, listen
+
+    given = {"host": host, "port": port, "data_dir": data_dir}
+    chosen = {name: value for name, value in given.items() if value is not None}
+    # In the environment's place, so that what the file says is checked together with them.
+    environ = {**os.environ, **{f"METERBOX_SERVER__{n.upper()}": str(v) for n, v in chosen.items()}}
+    settings = load(config, environ)
+    listening = listen(settings.server.host, settings.server.port)
+    sandbox = _sandbox(settings)
+    port = listening.getsockname()[1]
+    _tell(sandbox, f"http://{_spelled(settings.server.host)}:{port}", as_json)
+    try:
+        Server(sandbox).run(sockets=[listening])
+    except KeyboardInterrupt:
+        write("Stopped.") if not as_json else None
+
+
+def _sandbox(config: Config) -> Sandbox:
+    from sandbox.app import Options, create_app
+
+    return create_app(
+        Options(
+            seed=config.server.seed,
+            settings=config.settings,
+            destinations=config.destinations,
+            data_dir=config.server.data_dir,
+            token=config.server.token,
+            concurrency=config.forwarding.concurrency,
+            scale=config.forwarding.backoff_scale,
+        )
+    )
+
+
+def _spelled(host: str) -> str:
+    """A host as a URL has it: one that means every address is reached by this one."""
+    named = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, host)
+    return f"[{named}]" if ":" in named and not named.startswith("[") else named
+
+
+def _tell(sandbox: Sandbox, url: str, as_json: bool) -> None:
+    """Where everything is, with a key and a first request for each vendor."""
+    contracts = [room.contract for room in sandbox.accounts.rooms.values()]
+    if as_json:
+        vendors = {
+            c.vendor: {"base_url": f"{url}/{c.vendor}", "key": c.key(NAME)} for c in contracts
+        }
+        write_json({"url": url, "control": f"{url}/_meterbox", "vendors": vendors})
+        return
+    write(("meterbox", "bold"), f" at {url}, our own API at {url}/_meterbox\n")
+    for contract in contracts:
+        spans: list[Span] = [(f"{contract.title:<10}", "bold"), f" {url}/{contract.vendor}"]
+        write(*spans, ("   key ", "dim"), contract.key(NAME))
+        write((f"           {curl(contract, url)}", "dim"))
+    write("\nCtrl-C stops it. Watch what happens with: meterbox tail --url " + url)
+
+
+def curl(contract: Contract, url: str) -> str:
+    """The contract's example as a line for a shell."""
+    import shlex
+
+    import orjson
+
+    from contracts import credentials
+    from contracts.cases import render
+
+    endpoint = contract.endpoint(contract.example["endpoint"])
+    now = datetime.now(UTC).replace(microsecond=0)
+    body: Any = render(contract.example["json"], now=now, run="1")
+    headers = credentials.headers(contract.auth, contract.key(NAME))
+    shown = [f"{name}: {value}" for name, value in headers.items()]
+    parts = ["curl", f"{url}/{contract.vendor}{endpoint.paths[0]}"]
+    if endpoint.method != "POST":
+        parts += ["-X", endpoint.method]
+    for header in (*shown, "content-type: application/json"):
+        parts += ["-H", header]
+    return shlex.join([*parts, "-d", orjson.dumps(body).decode()])

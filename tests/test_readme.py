@@ -1,0 +1,102 @@
+"""The README's commands run, its programs run, and its generated parts are current.
+
+`python -m tests.test_readme` writes the generated parts anew.
+"""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from contracts.reader import read, vendors
+from sandbox.app import create_app
+from sandbox.server import Running
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.M | re.S)
+
+
+def blocks(language: str) -> list[str]:
+    return [body for found, body in BLOCK.findall(README.read_text()) if found == language]
+
+
+def vendor_table() -> str:
+    """Each vendor with its endpoints, when it was read, and what it does not do."""
+    lines = []
+    for name in vendors():
+        contract = read(name)
+        served = ", ".join(f"`{e.method} {e.paths[0]}`" for e in contract.endpoints)
+        counts = [rule.confidence for rule in contract.rules.values()]
+        told = ", ".join(
+            f"{counts.count(confidence)} {confidence}"
+            for confidence in ("documented", "observed", "sdk", "assumed")
+            if confidence in counts
+        )
+        lines += [
+            f"### {contract.title}",
+            "",
+            f"At `/{name}`, or by host: {', '.join(f'`{host}`' for host in contract.hosts)}. "
+            f"Read {contract.checked}; rules: {told}.",
+            "",
+            served + ".",
+            "",
+            " ".join(contract.notes),
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def config_block() -> str:
+    from sandbox.config import example
+
+    return f"```toml\n{example().strip()}\n```\n"
+
+
+def written(text: str) -> str:
+    """The README with its generated parts made anew."""
+    for name, part in (("vendors", vendor_table()), ("config", config_block())):
+        pattern = re.compile(f"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.S)
+        text = pattern.sub(lambda m, part=part: f"{m[1]}\n{part}\n{m[2]}", text)
+    return text
+
+
+def test_generated_parts_are_current() -> None:
+    """Run `python -m tests.test_readme` when this fails."""
+    assert README.read_text() == written(README.read_text())
+
+
+@pytest.mark.parametrize("program", blocks("python"))
+def test_programs_run(program: str) -> None:
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_commands_run_in_order() -> None:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    script = "set -eo pipefail\n" + "\n".join(blocks("sh"))
+    with Running(create_app()) as server:
+        done = subprocess.run(
+            ["bash", "-c", script.replace("http://127.0.0.1:4020", server.url)],
+            cwd=ROOT,
+            env={**os.environ, "PATH": path},
+            capture_output=True,
+            text=True,
+        )
+    assert done.returncode == 0, done.stderr
+    assert (
+        '"totals":[{"customer":"acme","meter":"api_call","quantity":1,"events":1}]' in done.stdout
+    )
+    assert '"error"' not in done.stdout
+
+
+def test_every_block_is_run_or_read() -> None:
+    found = {language for language, _ in BLOCK.findall(README.read_text())}
+    assert found == {"python", "sh", "toml"}
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text()))
