@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from contracts import durations
-from contracts.model import Contract, Rule, Violation
+from contracts.model import Rule, Violation
 from sandbox.account import Account
 from sandbox.auth import redacted
 from sandbox.body import Unreadable, content
@@ -45,12 +45,12 @@ def exchange(told: Exchange, of: Account) -> dict[str, Any]:
         "request": _request(told.request, of.key),
         "response": {
             "status": told.reply.status,
-            "headers": {k.decode("latin-1"): v.decode("latin-1") for k, v in told.reply.headers},
+            "headers": _headers(dict(told.reply.headers), of.key),
             "media": told.reply.media,
-            "body": _hidden(_text(told.reply.body), of.key),
+            "body": _veiled(_text(told.reply.body), of.key),
         },
-        "findings": [_finding(found, of.room.contract) for found in told.findings],
-        "effects": [row for effects in told.effects for row in _effects(effects)],
+        "findings": [_finding(found, of) for found in told.findings],
+        "effects": [row for effects in told.effects for row in _effects(effects, of.key)],
     }
 
 
@@ -66,7 +66,7 @@ def summary(told: Exchange, of: Account) -> dict[str, Any]:
         "time": iso(told.at),
         "endpoint": told.endpoint,
         "method": told.request.method,
-        "path": _hidden(told.request.path, of.key),
+        "path": _veiled(told.request.path, of.key),
         "status": told.reply.status,
         "verdict": told.verdict,
         "fault": told.fault.kind if told.fault is not None else None,
@@ -79,7 +79,7 @@ def ledger(of: Account, entries: Iterable[Entry], totals: Iterable[Total]) -> di
     return {
         "entries": [
             {
-                **_usage(entry.usage),
+                **_usage(entry.usage, of.key),
                 "outcome": entry.outcome,
                 "rule": entry.rule,
                 "time": iso(entry.at),
@@ -89,8 +89,8 @@ def ledger(of: Account, entries: Iterable[Entry], totals: Iterable[Total]) -> di
         ],
         "totals": [
             {
-                "customer": total.customer,
-                "meter": total.meter,
+                "customer": _veiled(total.customer, of.key),
+                "meter": _veiled(total.meter, of.key),
                 "quantity": total.quantity,
                 "events": total.events,
             }
@@ -139,12 +139,12 @@ def rule(of: Rule) -> dict[str, Any]:
     return told
 
 
-def _finding(found: Violation, contract: Contract) -> dict[str, Any]:
-    rule = contract.rules[found.rule]
+def _finding(found: Violation, of: Account) -> dict[str, Any]:
+    rule = of.room.contract.rules[found.rule]
     return {
-        "path": found.path,
-        "message": found.message,
-        "value": _short(found.value),
+        "path": _veiled(found.path, of.key),
+        "message": _veiled(found.message, of.key),
+        "value": _short(_veiled(found.value, of.key)),
         "rule": found.rule,
         "source": rule.source,
         "confidence": rule.confidence,
@@ -152,17 +152,17 @@ def _finding(found: Violation, contract: Contract) -> dict[str, Any]:
     }
 
 
-def _effects(effects: Effects) -> Iterable[dict[str, Any]]:
+def _effects(effects: Effects, key: str) -> Iterable[dict[str, Any]]:
     for item in effects.items:
-        usage = _usage(effects.usage(item))
+        usage = _usage(effects.usage(item), key)
         yield {**usage, "outcome": effects.outcome, "rule": effects.rule}
 
 
-def _usage(usage: Usage) -> dict[str, Any]:
+def _usage(usage: Usage, key: str) -> dict[str, Any]:
     return {
-        "event": usage.event,
-        "customer": usage.customer,
-        "meter": usage.meter,
+        "event": _veiled(usage.event, key),
+        "customer": _veiled(usage.customer, key),
+        "meter": _veiled(usage.meter, key),
         "quantity": usage.quantity,
     }
 
@@ -174,23 +174,31 @@ def _request(request: Request, key: str) -> dict[str, Any]:
         body = request.body
     return {
         "method": request.method,
-        "path": _hidden(request.path, key),
-        "query": _hidden(request.query_string.decode("latin-1"), key),
-        "headers": _headers(request.headers),
-        "body": _hidden(_text(body), key),
+        "path": _veiled(request.path, key),
+        "query": _veiled(request.query_string.decode("latin-1"), key),
+        "headers": _headers(request.headers, key),
+        "body": _veiled(_text(body), key),
     }
 
 
-def _headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
+def _headers(headers: Mapping[bytes, bytes], key: str) -> dict[str, str]:
     return {
-        name.decode("latin-1"): redacted(text) if name in SECRET else text
+        name.decode("latin-1"): redacted(text) if name in SECRET else _veiled(text, key)
         for name, text in ((k, v.decode("latin-1")) for k, v in headers.items())
     }
 
 
-def _hidden(text: str, key: str) -> str:
-    """A text in which the account's key cannot be read."""
-    return text.replace(key, redacted(key)) if len(key) > 3 else text
+def _veiled(node: Any, key: str) -> Any:
+    """A text, or JSON, in which the account's key cannot be read."""
+    if len(key) <= 3:
+        return node
+    if isinstance(node, str):
+        return node.replace(key, redacted(key))
+    if isinstance(node, Mapping):
+        return {_veiled(name, key): _veiled(value, key) for name, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_veiled(item, key) for item in node]
+    return node
 
 
 def _text(body: bytes) -> str:
