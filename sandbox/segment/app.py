@@ -13,7 +13,7 @@ from sandbox.reply import Decision, Effects, Outcome, Refusal, Reply
 from sandbox.room import Call, Operation, Room
 from sandbox.segment import errors
 from sandbox.segment.arrivals import Arrival, Envelope, arrivals, envelope, usage
-from sandbox.segment.delivery import Source, published, skewed
+from sandbox.segment.delivery import Source, instant, published
 from sandbox.segment.oauth import form, token
 from sandbox.segment.remarks import remarks
 from sandbox.segment.rules import DISCARD, State, Terms, barred, judge, sift, weigh
@@ -126,14 +126,17 @@ def _published(call: Call, fresh: Sequence[Arrival], around: Envelope) -> list[d
     source = Source(
         call.account.handle,
         _channel(call.request.path),
+        call.now,
+        instant(around.sent_at),
         call.setting("segment.batch.merge") == "batch",
     )
     events = []
     for arrival in fresh:
-        id = arrival.given.get("messageId") or call.account.id(27, "api-")
-        arrival.given = {**arrival.given, "messageId": id}
-        arrival.found += skewed(arrival, around, call.now)
-        events.append(published(arrival, id, around, source, call.now))
+        id = arrival.given.get("messageId")
+        if not id:
+            id = call.account.id(27, "api-")
+            arrival.given = {**arrival.given, "messageId": id}
+        events.append(published(arrival, id, around, source))
     call.account.state.shown.extend(events)
     return events
 

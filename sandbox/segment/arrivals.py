@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from contracts.model import Endpoint, Violation
@@ -14,7 +15,11 @@ __all__ = ["Arrival", "Envelope", "arrivals", "envelope", "usage"]
 
 @dataclass(slots=True)
 class Arrival:
-    """One call as it came. `index` is its place in the batch; `code` why Segment drops it."""
+    """One call as it came, and what judging it brought to light.
+
+    `index` is its place in the batch, `code` why Segment drops it; `original` and `sent` are the
+    client's times, as far as they can be read.
+    """
 
     given: Any
     type: str
@@ -22,6 +27,8 @@ class Arrival:
     found: list[Violation] = field(default_factory=list)
     code: str | None = None
     fingerprint: bytes = b""
+    original: datetime | None = None
+    sent: datetime | None = None
 
     @property
     def path(self) -> str:

@@ -12,7 +12,7 @@ from contracts.model import Violation
 from sandbox.clock import iso
 from sandbox.segment.arrivals import Arrival, Envelope
 
-__all__ = ["Source", "instant", "published", "skewed"]
+__all__ = ["Source", "instant", "published"]
 
 TIME = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt ][0-9:.,]+([Zz]|[+-][0-9:]+)?)?")
 SKEW = timedelta(minutes=1)
@@ -22,32 +22,16 @@ ASSIGNED = ("receivedAt", "originalTimestamp", "sentAt", "writeKey")
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where calls come from. `envelope_wins` tells who wins where a batch and its call differ."""
+    """Where the calls of a request come from, and when.
+
+    `sent` is the batch's sentAt; `batch_wins` tells who wins where a batch and its call differ.
+    """
 
     project: str
     channel: str
-    envelope_wins: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """The client's two times, as far as they can be read, and the time of receipt."""
-
-    original: datetime | None
-    sent: datetime | None
     received: datetime
-
-    @property
-    def corrected(self) -> datetime:
-        """The client's time by the server's clock (rule segment.timestamp.corrected)."""
-        if self.original is None:
-            return self.received
-        if self.sent is None:
-            return self.original
-        try:
-            return self.received - (self.sent - self.original)
-        except OverflowError:  # the year 1 or 9999: there is no such date
-            return self.original
+    sent: datetime | None
+    batch_wins: bool
 
 
 def instant(written: Any) -> datetime | None:
@@ -61,52 +45,58 @@ def instant(written: Any) -> datetime | None:
         return None
 
 
-def published(
-    arrival: Arrival, id: str, envelope: Envelope, source: Source, received: datetime
-) -> dict[str, Any]:
+def published(arrival: Arrival, id: str, around: Envelope, source: Source) -> dict[str, Any]:
     """The call as a destination gets it (rule segment.delivered)."""
     given: Mapping[str, Any] = arrival.given
     event = {k: v for k, v in given.items() if v is not None and k not in ASSIGNED}
     event["type"] = arrival.type
     event["messageId"] = id
-    event["context"] = _merged(envelope.context, event.get("context"), source)
-    event["integrations"] = _merged(envelope.integrations, event.get("integrations"), source)
-    times = _times(arrival, envelope, received)
-    event["timestamp"] = iso(times.corrected)
-    event["receivedAt"] = iso(received)
-    if times.original is not None:
-        event["originalTimestamp"] = iso(times.original)
-    if times.sent is not None:
-        event["sentAt"] = iso(times.sent)
+    event["context"] = _merged(around.context, event.get("context"), source)
+    event["integrations"] = _merged(around.integrations, event.get("integrations"), source)
+    corrected = _corrected(arrival, source)
+    event["timestamp"] = iso(corrected)
+    event["receivedAt"] = iso(source.received)
+    if arrival.original is not None:
+        event["originalTimestamp"] = iso(arrival.original)
+        _note_skew(arrival, corrected, event["timestamp"])
+    sent = _sent(arrival, source)
+    if sent is not None:
+        event["sentAt"] = iso(sent)
     event["channel"] = source.channel
     event["version"] = VERSION
     event["projectId"] = source.project
     return event
 
 
-def skewed(arrival: Arrival, envelope: Envelope, received: datetime) -> list[Violation]:
-    """A finding where the client's clock moved the call's time by more than a minute."""
-    times = _times(arrival, envelope, received)
-    if times.original is None or abs(times.corrected - times.original) <= SKEW:
-        return []
-    why = (
-        f"sent at {iso(times.sent or received)} and received at {iso(received)}: "
-        f"destinations get {iso(times.corrected)}"
-    )
+def _sent(arrival: Arrival, source: Source) -> datetime | None:
+    """A call's own sentAt, readable or not, goes before its batch's."""
+    return source.sent if arrival.given.get("sentAt") is None else arrival.sent
+
+
+def _corrected(arrival: Arrival, source: Source) -> datetime:
+    """The client's time by the server's clock (rule segment.timestamp.corrected)."""
+    if arrival.original is None:
+        return source.received
+    sent = _sent(arrival, source)
+    if sent is None:
+        return arrival.original
+    try:
+        return source.received - (sent - arrival.original)
+    except OverflowError:  # the year 1 or 9999: there is no such date
+        return arrival.original
+
+
+def _note_skew(arrival: Arrival, corrected: datetime, told: str) -> None:
+    """A finding where the client's clock moves the call's time by more than a minute."""
+    if arrival.original is None or abs(corrected - arrival.original) <= SKEW:
+        return
+    why = f"by its sentAt the client's clock is wrong; destinations get {told}"
     value = arrival.given["timestamp"]
-    return [Violation(f"{arrival.path}.timestamp", why, value, "segment.timestamp.corrected")]
-
-
-def _times(arrival: Arrival, envelope: Envelope, received: datetime) -> Times:
-    sent = arrival.given.get("sentAt")
-    return Times(
-        instant(arrival.given.get("timestamp")),
-        instant(envelope.sent_at if sent is None else sent),
-        received,
-    )
+    place = f"{arrival.path}.timestamp"
+    arrival.found.append(Violation(place, why, value, "segment.timestamp.corrected"))
 
 
 def _merged(batch: Mapping[str, Any], own: Any, source: Source) -> dict[str, Any]:
     """Key by key at the top level; nested objects are not merged (rule segment.batch.merge)."""
     call: Mapping[str, Any] = own or {}
-    return {**call, **batch} if source.envelope_wins else {**batch, **call}
+    return {**call, **batch} if source.batch_wins else {**batch, **call}

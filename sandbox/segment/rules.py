@@ -110,7 +110,7 @@ def judge(arrival: Arrival, schema: Schema, terms: Terms, size: int) -> None:
     ]
     if isinstance(arrival.given, dict):
         arrival.fingerprint = _fingerprint(arrival.given)
-        found += _untimely(arrival, found)
+        _read_times(arrival, found)
         if arrival.index is not None and _suspect(size, terms):
             found += _oversize(arrival, terms)
     arrival.found = found
@@ -163,16 +163,19 @@ def _fingerprint(given: Mapping[str, Any]) -> bytes:
     return blake2b(written, digest_size=16).digest()
 
 
-def _untimely(arrival: Arrival, found: Sequence[Violation]) -> list[Violation]:
-    """Times of the right shape that no calendar has, such as the 30th of February."""
-    told = {violation.path for violation in found}
-    rules = {"timestamp": "segment.timestamp.malformed", "sentAt": "segment.timestamp.sent-at"}
-    wrong = []
-    for name, rule in rules.items():
-        written, path = arrival.given.get(name), f"{arrival.path}.{name}"
-        if written is not None and path not in told and instant(written) is None:
-            wrong.append(Violation(path, f"{written!r} is no time", written, rule))
-    return wrong
+def _read_times(arrival: Arrival, found: list[Violation]) -> None:
+    """The client's times; there are some of the right shape that no calendar has."""
+    arrival.original = _time(arrival, "timestamp", "segment.timestamp.malformed", found)
+    arrival.sent = _time(arrival, "sentAt", "segment.timestamp.sent-at", found)
+
+
+def _time(arrival: Arrival, name: str, rule: str, found: list[Violation]) -> datetime | None:
+    written = arrival.given.get(name)
+    at = instant(written)
+    if at is None and written is not None and not any(v.rule == rule for v in found):
+        path = f"{arrival.path}.{name}"
+        found.append(Violation(path, f"{written!r} is no time", written, rule))
+    return at
 
 
 def _changed(arrival: Arrival, before: Seen) -> list[Violation]:

@@ -34,7 +34,7 @@ def test_an_example_is_published_without_a_finding(source: Source, event: dict[s
 
 @pytest.mark.parametrize("line", lines("troubles.ndjson"), ids=lambda line: line["title"])
 def test_a_trouble_can_be_played(source: Source, line: dict[str, Any]) -> None:
-    assert set(line) <= {"title", "event", "twin", "write_key"}
+    assert set(line) <= {"title", "event", "twin", "write_key", "faults"}
     for event in (line["event"], line.get("twin")):
         if event is not None:
             key = line.get("write_key", "write-key-1")
