@@ -1,0 +1,81 @@
+"""What is billed, held against the plainest model there is: a dictionary, the last one winning."""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import fixtures
+
+FOLDER = Path(fixtures.__path__[0]) / "hyperline" / "golden"
+SENT = {
+    file.stem: request
+    for file in sorted(FOLDER.glob("*.json"))
+    for request in json.loads(file.read_text()).get("requests", [])
+}
+IDENTITIES = {
+    "event-type-and-record-id": lambda e: (e["event_type"], e["record"]["id"]),
+    "record-id": lambda e: e["record"]["id"],
+    "record-id-and-customer": lambda e: (e["customer_id"], e["record"]["id"]),
+}
+EVENTS = st.builds(
+    lambda customer, kind, id: {
+        "customer_id": customer,
+        "event_type": kind,
+        "timestamp": "2026-01-15T12:00:00Z",
+        "record": {"id": id},
+    },
+    st.sampled_from(["acme", "globex", "ghost"]),
+    st.sampled_from(["a", "a/b", "a%2Fb"]),
+    st.sampled_from(["1", "2", "b/1"]),
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    st.lists(st.lists(EVENTS, min_size=1, max_size=5), max_size=4),
+    st.sampled_from(sorted(IDENTITIES)),
+    st.sampled_from(["reject-400", "auto-create"]),
+)
+def test_the_last_event_of_an_identity_is_billed_and_no_other(
+    open_desk, batches, identity, unknown
+):
+    desk = open_desk(
+        **{
+            "ingest.identity": identity,
+            "ingest.unknown-customer": unknown,
+            "batch.event-type": "allow",
+        }
+    )
+    kept = {}
+    for name in ("acme", "globex"):
+        desk.customer(name)
+    for batch in batches:
+        assert desk.ask("POST", "/v1/events/batch", json=batch).status_code == 201
+        for event in batch:
+            if event["customer_id"] != "ghost" or unknown == "auto-create":
+                kept[IDENTITIES[identity](event)] = event
+    expected: dict[tuple[str, str], int] = {}
+    for event in kept.values():
+        if event["customer_id"] != "ghost":
+            place = (event["customer_id"], event["event_type"])
+            expected[place] = expected.get(place, 0) + 1
+    assert desk.billed() == expected
+
+
+@pytest.mark.parametrize("name", SENT)
+def test_a_golden_request_is_billed_once_however_often_it_is_sent(desk, name):
+    request = SENT[name]
+    body = request["body"]
+    desk.customer(body["customer_id"])
+    answers = {desk.ask("POST", request["path"], json=body).status_code for _ in range(3)}
+    if name == "refused-later":
+        assert answers == {400}
+        assert desk.billed() == {}
+        return
+    assert answers == {201}
+    assert desk.billed() == {(body["customer_id"], body["event_type"]): 1}
