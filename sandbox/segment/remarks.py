@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from contracts.model import Violation
+from sandbox.auth import redacted
 from sandbox.room import Call
 from sandbox.segment.arrivals import Arrival
 from sandbox.segment.delivery import instant
@@ -37,7 +38,8 @@ def _keys(call: Call, arrived: Sequence[Arrival]) -> Iterator[Violation]:
         other = place.get("writeKey") if isinstance(place, dict) else None
         if other is not None and other != key:
             why = "differs from the write key that this request goes by"
-            yield Violation(f"{path}.writeKey", why, other, "segment.auth.disagree")
+            shown = redacted(other) if isinstance(other, str) else other
+            yield Violation(f"{path}.writeKey", why, shown, "segment.auth.disagree")
 
 
 def _implied(call: Call) -> Iterator[Violation]:

@@ -75,6 +75,12 @@ def test_a_header_with_a_bearer_token_leaves_the_key_to_the_body(source: Source)
     assert outcomes(source, "write-key-2") == [("m-1", "accepted", None)]
 
 
+def test_another_key_is_not_told_in_full(source: Source) -> None:
+    source.post("/v1/track", {**track("m-1"), "writeKey": "another-write-key"})
+    (exchange,) = source.account().journal.after(0)
+    assert [finding.value for finding in exchange.findings] == ["another-…(17)"]
+
+
 def test_an_unknown_key_is_answered_200_and_its_calls_are_dropped(source: Source) -> None:
     answer = source.post("/v1/batch", {"batch": [track("m-1")]}, key="bad_key")
     assert (answer.status_code, answer.json()) == (200, {"success": True})
