@@ -19,7 +19,7 @@ LARGEST = 32 * 1024 * 1024
 """Bytes of a body, before and after unzipping. No vendor publishes a larger limit."""
 
 DUPLICATE = re.compile(r'Detected duplicate key "?(.*?)"? at line')
-Fault = Literal["malformed", "too-large", "encoding"]
+Fault = Literal["malformed", "too-large", "encoding", "media"]
 
 
 class Unreadable(Exception):

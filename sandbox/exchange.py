@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -135,14 +135,35 @@ class Desk:
                 raise self._astray(request, endpoints)
             if found.problem is not None and not self._tolerated(found, endpoint):
                 raise self._stranger(found, request)
+            odd = self._odd_media(account, request, endpoint)
             call = Call(account, endpoint, request, self._body(request, endpoint), now)
             self._limit(call)
             schema = endpoint.request
             if schema is not None and not schema.accepts(call.body):
                 self._check(call, schema)
-            return self.room.operations[endpoint.name](call)
+            decision = self.room.operations[endpoint.name](call)
+            return (
+                decision if odd is None else replace(decision, findings=(*decision.findings, odd))
+            )
         except Refusal as refusal:
             return refusal.decision
+
+    def _odd_media(
+        self, account: Account, request: Request, endpoint: Endpoint
+    ) -> Violation | None:
+        """A Content-Type that the contract does not list: told or, by switch, refused."""
+        given = request.headers.get(b"content-type")
+        if given is None or endpoint.request is None:
+            return None
+        media = given.partition(b";")[0].strip().lower().decode("latin-1")
+        switch = account.settings.get(self._rule("body.media"))
+        if switch is None or media in endpoint.media:
+            return None
+        why = f"Content-Type is {media!r}; send {' or '.join(endpoint.media)}"
+        finding = Violation("$", why, media, self._rule("body.media"))
+        if switch == "reject":
+            raise Refusal(self.room.words.unreadable(Unreadable("media", why), endpoint), [finding])
+        return finding
 
     def _body(self, request: Request, endpoint: Endpoint) -> Any:
         try:

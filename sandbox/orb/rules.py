@@ -209,8 +209,8 @@ def _matched(
     events: Sequence[Event], kept: Sequence[Event], state: State, terms: Terms
 ) -> Ingestion:
     """Events of known customers, and those of an external id that no customer has yet."""
-    unknown = {event.get("external_customer_id") for event in events} - state.by_external_id.keys()
-    unknown.discard(None)
+    named: set[Any] = {event.get("external_customer_id") for event in events}
+    unknown = named - state.by_external_id.keys() - {None}
     if not unknown or terms.unknown_external == "billed":
         return Ingestion(kept, ())
     for external_id in unknown:
