@@ -111,7 +111,7 @@ def _oldest(call: Call) -> int | None:
 
 
 def _effects(call: Call, done: Ingestion, taken: list[Record], state: State) -> tuple[Effects, ...]:
-    accepted: Sequence[Record] = done.accepted
+    accepted = done.accepted
     plain = call.setting("amberflo.ingest.dimension-types") == "reject"
     if plain and len(done.accepted) == len(taken):
         raw = content(call.request)

@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.amberflo.records import Record, cancelled, customer
+from sandbox.amberflo.records import CANCEL, Record, cancelled, customer
 from sandbox.reply import Usage
 
 __all__ = ["Ingestion", "State", "ingest"]
@@ -47,6 +47,18 @@ class State:
         self.uses[name] = 1
         self.names[mark] = name
 
+    def keep_all(self, records: Sequence[Record], marks: Sequence[bytes]) -> bool:
+        """Remember records of which nothing is known yet, at once; False when something is."""
+        named: list[str] = [record.get("uniqueId") or "" for record in records]
+        if len(set(marks)) != len(marks) or len(set(named)) != len(named):
+            return False
+        known = not (self.names.keys().isdisjoint(marks) and self.uses.keys().isdisjoint(named))
+        if known or not all(named):
+            return False
+        self.names.update(zip(marks, named, strict=True))
+        self.uses.update(dict.fromkeys(named, 1))
+        return True
+
 
 @dataclass(slots=True)
 class Ingestion:
@@ -56,7 +68,7 @@ class Ingestion:
     `idle` cancellations found nothing and `meterless` records have no meter; both by position.
     """
 
-    accepted: list[Record] = field(default_factory=list)
+    accepted: Sequence[Record] = field(default_factory=list)
     late: list[Record] = field(default_factory=list)
     duplicate: list[Record] = field(default_factory=list)
     removed: list[Record] = field(default_factory=list)
@@ -70,8 +82,12 @@ def ingest(records: Sequence[Record], state: State, oldest: int | None) -> Inges
     `oldest` is the epoch millisecond before which usage is not billed, if there is one.
     """
     done = Ingestion()
-    for position, record in enumerate(records):
-        mark = digest(record)
+    marks = [digest(record) for record in records]
+    if _plain(records, oldest) and state.keep_all(records, marks):
+        done.accepted = records
+        return done
+    done.accepted = accepted = []
+    for position, (record, mark) in enumerate(zip(records, marks, strict=True)):
         if mark in state.names:
             done.duplicate.append(record)
             continue
@@ -84,8 +100,18 @@ def ingest(records: Sequence[Record], state: State, oldest: int | None) -> Inges
         elif oldest is not None and record["meterTimeInMillis"] < oldest:
             done.late.append(record)
         else:
-            done.accepted.append(record)
+            accepted.append(record)
     return done
+
+
+def _plain(records: Sequence[Record], oldest: int | None) -> bool:
+    """Whether all of these bill if they are new, as nearly all requests do."""
+    for record in records:
+        if CANCEL in (record.get("dimensions") or ()) or record.get("meterValue") is None:
+            return False
+        if record.get("meterApiName") is None:
+            return False
+    return oldest is None or all(r["meterTimeInMillis"] >= oldest for r in records)
 
 
 def _cancel(position: int, record: Record, before: Record, state: State, done: Ingestion) -> None:
@@ -98,7 +124,7 @@ def _cancel(position: int, record: Record, before: Record, state: State, done: I
 def digest(record: Record) -> bytes:
     """What makes a record the same as another: all that is kept of it (rule
     amberflo.ingest.duplicate). 1 and 1.0 are the same number."""
-    value = record.get("meterValue")
+    value, at = record.get("meterValue"), record["meterTimeInMillis"]
     if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
         value = int(value)
     kept = (
@@ -106,7 +132,7 @@ def digest(record: Record) -> bytes:
         record.get("customerId"),
         record.get("meterApiName"),
         value,
-        int(record["meterTimeInMillis"]),
+        int(at),
         record.get("dimensions") or None,
     )
     return blake2b(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

@@ -88,3 +88,13 @@ def test_a_request_sent_twice_bills_once(records, cut):
     again = ingest(records[cut:] + records[:cut], state, None)
     assert not again.accepted
     assert len(again.duplicate) == len(records) == len(first.accepted) + len(first.duplicate)
+
+
+@given(st.lists(RECORDS | RECORDS.map(cancellation), max_size=8))
+def test_records_fare_the_same_together_and_one_by_one(records):
+    together, alone = State(), State()
+    done = ingest(records, together, 0)
+    singly = [ingest([record], alone, 0) for record in records]
+    assert together == alone
+    assert list(done.accepted) == [record for one in singly for record in one.accepted]
+    assert done.removed == [record for one in singly for record in one.removed]
