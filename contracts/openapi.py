@@ -100,15 +100,12 @@ def _parameters(endpoint: Endpoint, path: str) -> Iterator[Document]:
 def _sent(schema: Schema, media: str, components: _Components) -> Document:
     """A request body's schema; JSON that travels under another name is text that holds it."""
     reference = components.reference(schema)
-    if _is_json(media):
-        return reference
     if media.endswith("ndjson"):
         return {"type": "string", "contentMediaType": media}
-    return {
-        "type": "string",
-        "contentMediaType": "application/json",
-        "contentSchema": reference,
-    }
+    if media.startswith("text/"):
+        text = {"type": "string", "contentMediaType": "application/json"}
+        return {**text, "contentSchema": reference}
+    return reference
 
 
 def _response(
@@ -128,11 +125,6 @@ def _phrase(status: int) -> str:
         return HTTPStatus(status).phrase
     except ValueError:
         return f"Status {status}"
-
-
-def _is_json(media: str) -> bool:
-    kind = media.partition(";")[0].strip()
-    return kind == "application/json" or kind.endswith("+json")
 
 
 def _security_schemes(auth: Auth) -> Document:

@@ -15,12 +15,14 @@ from sandbox.cli.output import EXIT_CODES
 __all__ = ["COMMANDS", "commands", "main"]
 
 COMMANDS = {
-    "demo": "Play Segment events through every vendor and show what was billed.",
+    "demo": "Play Segment events through every vendor and show what was billed, and what was not.",
     "openapi": "Print a vendor's contract as an OpenAPI 3.1 document.",
     "rules": "List the rules vendors are known to follow, and how we know.",
-    "tail": "Show exchanges as they happen, one line each.",
+    "tail": (
+        "Show exchanges as they happen: vendor, request, answer, verdict, what became of events."
+    ),
     "translate": "Show the vendor requests that Segment events become.",
-    "up": "Run the vendors on this machine.",
+    "up": "Run the vendors on this machine, until Ctrl-C.",
     "validate": "Check payloads against a vendor's contract.",
 }
 INTERRUPTED, PIPE_CLOSED = 130, 141

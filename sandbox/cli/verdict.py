@@ -62,13 +62,15 @@ class Bodies:
     """Judges request bodies of one endpoint, and single events where its requests wrap them."""
 
     def __init__(self, contract: Contract, endpoint: Endpoint) -> None:
-        assert endpoint.request is not None
+        request = endpoint.wanted or endpoint.request
+        assert request is not None  # as `choose` sees to
         self._contract = contract
         self._rule = endpoint.rule
-        self._request = endpoint.wanted or endpoint.request
-        self._wrapping = frozenset(self._request.document.get("required", ()))
-        self._event = endpoint.event if self._wrapping else None
-        self._requests_conform = _each(self._request)
+        self._request = request
+        self._wrapping = frozenset(request.document.get("required", ()))
+        wraps = self._wrapping or not _admits("object", request)
+        self._event = endpoint.event if wraps else None
+        self._requests_conform = _each(request)
         self._events_conform = _each(self._event) if self._event else None
 
     def judge(self, block: Block) -> Judged:
@@ -116,7 +118,7 @@ class Bodies:
 
     @cached_property
     def _takes_arrays(self) -> bool:
-        return _admits_array(self._request.document, self._request.document.get("$defs", {}))
+        return _admits("array", self._request)
 
     @cached_property
     def _waives(self) -> Callable[[Violation, Mapping[str, Any]], bool]:
@@ -194,12 +196,15 @@ def _each(schema: Schema) -> Callable[[Any], bool]:
     return schema.compiled({"type": "array", "items": items})
 
 
-def _admits_array(node: Mapping[str, Any], defs: Mapping[str, Any]) -> bool:
-    """Whether this schema may be conformed to by an array."""
-    if "$ref" in node:
-        return _admits_array(defs[node["$ref"].removeprefix("#/$defs/")], defs)
-    ways = [*node.get("anyOf", ()), *node.get("oneOf", ())]
-    if ways:
-        return any(_admits_array(way, defs) for way in ways)
-    kind = node.get("type", "array")
-    return kind == "array" or "array" in kind
+def _admits(kind: str, schema: Schema) -> bool:
+    """Whether a value of this JSON type may conform to the schema."""
+    defs = schema.document.get("$defs", {})
+
+    def admitted(node: Mapping[str, Any]) -> bool:
+        if "$ref" in node:
+            return admitted(defs[node["$ref"].removeprefix("#/$defs/")])
+        ways = [*node.get("anyOf", ()), *node.get("oneOf", ())]
+        types = node.get("type", kind)
+        return (types == kind or kind in types) and (not ways or any(map(admitted, ways)))
+
+    return admitted(schema.document)

@@ -4,7 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
+
+import pytest
 
 from sandbox.cli.main import COMMANDS
 
@@ -33,6 +36,12 @@ def test_help_lists_every_command_and_the_exit_codes(run):
     told = " ".join(run("--help").output.split())
     assert [name for name in COMMANDS if name not in told] == []
     assert "0 all is well; 1 violations or refusals were found; 2 wrong use" in told
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_of_commands_says_what_each_says_of_itself(name: str):
+    command = import_module(f"sandbox.cli.{name}").command
+    assert " ".join((command.help or "").partition("\n\n")[0].split()) == COMMANDS[name]
 
 
 def test_every_command_tells_its_exit_codes(run):

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from contracts.reader import read, vendors
+from contracts.schema import Schema
 from sandbox.cli.payloads import Payload
 from sandbox.cli.verdict import Bodies, choose
 from tests.sandbox.cli.conftest import EVENT, SETTINGS
@@ -106,6 +107,24 @@ def test_another_endpoint_may_be_chosen(run):
     body = '{"name": "Acme", "email": "a@b.c"}'
     result = run("validate", "orb", "--endpoint", "create-customer", stdin=body)
     assert result.output == "Orb create-customer: 1 payload checked, none refused.\n"
+
+
+def test_an_object_is_an_event_where_requests_are_arrays():
+    orb = read("orb")
+    batch = Schema("batch", {"type": "array", "items": {"type": "object"}})
+    bodies = Bodies(orb, replace(orb.endpoint("ingest"), request=batch))
+    single, array = Payload("e:1", "$", LATE), Payload("e:1", "$", [EVENT])
+    assert [violation.path for violation in bodies.violations(single)] == ["$.timestamp"]
+    assert list(bodies.violations(array)) == []
+
+
+def test_payloads_are_checked_by_what_is_wanted_where_more_is_accepted():
+    orb = read("orb")
+    wanted = Schema("wanted", {"required": ["a"]})
+    bodies = Bodies(orb, replace(orb.endpoint("create-customer"), wanted=wanted))
+    assert [v.message for v in bodies.violations(Payload("e:1", "$", {}))] == [
+        "'a' is a required property"
+    ]
 
 
 @pytest.mark.parametrize(
