@@ -59,8 +59,9 @@ def config_block() -> str:
 def written(text: str) -> str:
     """The README with its generated parts made anew."""
     for name, part in (("vendors", vendor_table()), ("config", config_block())):
-        pattern = re.compile(f"(<!-- {name} -->\n).*(<!-- /{name} -->)", re.S)
-        text = pattern.sub(lambda m, part=part: f"{m[1]}\n{part}\n{m[2]}", text)
+        before, mark, rest = text.partition(f"<!-- {name} -->\n")
+        _, end, after = rest.partition(f"<!-- /{name} -->")
+        text = f"{before}{mark}\n{part}\n{end}{after}"
     return text
 
 
