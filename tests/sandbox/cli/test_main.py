@@ -5,7 +5,6 @@ import signal
 import subprocess
 import sys
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 
@@ -91,37 +90,31 @@ def test_an_option_that_is_not_there_is_exit_code_2():
     assert "--json" in result.stderr
 
 
+def started(*arguments: str) -> subprocess.Popen[bytes]:
+    pipe = subprocess.PIPE
+    return subprocess.Popen([*METERBOX, *arguments], stdin=pipe, stdout=pipe, stderr=pipe)
+
+
 def test_a_reader_that_leaves_is_no_error():
-    process = subprocess.Popen(
-        [*METERBOX, "validate", "orb"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdout is not None
-    process.stdout.close()
-    assert process.stdin is not None
-    process.stdin.write(b"{}\n")
-    process.stdin.close()
-    assert process.stderr is not None
-    assert process.stderr.read() == b""
-    assert process.wait(timeout=30) == 141
-    process.stderr.close()
+    with started("validate", "orb") as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        process.stdin.write(b"{}\n")
+        process.stdin.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
 
 
-def test_an_interrupt_leaves_with_130_and_without_a_traceback(tmp_path: Path):
-    process = subprocess.Popen(
-        [*METERBOX, "validate", "orb"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    process.stdin.write(b"{}\n")
-    process.stdin.flush()
-    assert process.stdout.readline()  # it runs, and waits for more
-    os.kill(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+def test_an_interrupt_leaves_with_130_and_without_a_traceback():
+    with started("validate", "orb") as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdin.write(b"{}\n")
+        process.stdin.flush()
+        assert process.stdout.readline()  # it runs, and waits for more
+        os.kill(process.pid, signal.SIGINT)
+        assert process.stderr.read().strip() == b""
     assert process.returncode == 130
-    assert said.strip() == b""

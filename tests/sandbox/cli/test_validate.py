@@ -7,7 +7,7 @@ import pytest
 
 from contracts.reader import read, vendors
 from contracts.schema import Schema
-from sandbox.cli.payloads import Payload
+from sandbox.cli.payloads import Block, Payload
 from sandbox.cli.verdict import Bodies, choose
 from tests.sandbox.cli.conftest import EVENT, SETTINGS
 
@@ -116,6 +116,15 @@ def test_an_object_is_an_event_where_requests_are_arrays():
     single, array = Payload("e:1", "$", LATE), Payload("e:1", "$", [EVENT])
     assert [violation.path for violation in bodies.violations(single)] == ["$.timestamp"]
     assert list(bodies.violations(array)) == []
+
+
+def test_a_request_that_would_pass_as_an_event_is_judged_as_a_request():
+    anything = Schema("anything", {"type": "object"})
+    orb = read("orb")
+    bodies = Bodies(orb, replace(orb.endpoint("ingest"), event=anything))
+    block = Block("e", [1, 2], [{"a": 1}, {"events": 5}], 0, sound=True)
+    judged = bodies.judge(block)
+    assert [(f.place, f.violation.path) for f in judged.findings] == [("e:2", "$.events")]
 
 
 def test_payloads_are_checked_by_what_is_wanted_where_more_is_accepted():
