@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from contracts.conformance import json_path
 from contracts.model import Violation, did_you_mean
 from sandbox.amberflo import errors
 from sandbox.amberflo.rules import State
@@ -17,7 +18,8 @@ __all__ = ["create", "delete", "fetch", "listed", "reinstate", "replace", "stage
 
 Customer = dict[str, Any]
 STAGES = ("ONBOARDING", "TRIAL", "ACTIVE", "OFFBOARDED")
-OPTIONAL = ("test", "deactivateTimeStamp", "address")
+OPTIONAL = ("test", "deactivateTimeStamp")
+ADDRESS = ("line1", "line2", "city", "state", "postalCode", "country", "verified")
 OWN = ("id", "createTime", "updateTime", "deleteTime")
 KNOWN = (
     "customerId",
@@ -27,6 +29,7 @@ KNOWN = (
     "enabled",
     "lifecycleStage",
     "traits",
+    "address",
     *OPTIONAL,
     *OWN,
 )
@@ -39,7 +42,7 @@ def create(call: Call) -> Decision:
     if _find(call, id) is not None and call.setting(rule) == "reject":
         why = f"Customer already exists with 'customerId': {id}"
         raise Refusal(errors.invalid(why), [Violation("$.customerId", why, id, rule)])
-    return _put(call, stripe=call.request.query.get("autoCreateCustomerInStripe") == "true")
+    return _put(call, stripe=_stripe(call))
 
 
 def replace(call: Call) -> Decision:
@@ -100,6 +103,17 @@ def visible(call: Call) -> list[Customer]:
     return [customer for customer in state.customers.values() if "deleteTime" not in customer]
 
 
+def _stripe(call: Call) -> bool:
+    """Whether the customer is to be created in Stripe as well."""
+    name = "autoCreateCustomerInStripe"
+    value = call.request.query.get(name, "false")
+    if value not in ("true", "false"):
+        why = f"{name} is neither true nor false"
+        finding = Violation("$", why, value, "amberflo.customer.stripe-value")
+        raise Refusal(errors.invalid(why), [finding])
+    return value == "true"
+
+
 def _put(call: Call, *, stripe: bool) -> Decision:
     given = call.body
     state: State = call.account.state
@@ -107,7 +121,9 @@ def _put(call: Call, *, stripe: bool) -> Decision:
     customer = _customer(given, before, _traits(call), call.now)
     if stripe:
         customer["traits"].setdefault("stripeId", call.account.id(14, "cus_"))
-    state.customers[given["customerId"]] = customer
+    if before is None:
+        state.customers.pop(customer["id"], None)  # a deleted one, whose place is not the new one's
+    state.customers[customer["id"]] = customer
     return Decision(Reply.json(customer), findings=_unknown_keys(given))
 
 
@@ -125,10 +141,16 @@ def _customer(
         "createTime": before["createTime"] if before else _millis(now),
         "updateTime": _millis(now),
     }
-    customer |= {name: given[name] for name in OPTIONAL if given.get(name) is not None}
+    customer |= _given(given, OPTIONAL)
+    if given.get("address"):
+        customer["address"] = _given(given["address"], ADDRESS)
     # A replacement that is silent about the stage leaves it (rule amberflo.customer.kept).
     at = given.get("lifecycleStage") or (before or {}).get("lifecycleStage")
     return customer | ({"lifecycleStage": at.upper()} if at else {})
+
+
+def _given(source: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    return {name: source[name] for name in names if source.get(name) is not None}
 
 
 def _traits(call: Call) -> dict[str, str]:
@@ -137,7 +159,9 @@ def _traits(call: Call) -> dict[str, str]:
     rule = "amberflo.customer.trait-types"
     if call.setting(rule) == "reject":
         found = [
-            Violation(f"$.traits.{name}", f"{value!r} is not of type 'string'", value, rule)
+            Violation(
+                json_path(("traits", name)), f"{value!r} is not of type 'string'", value, rule
+            )
             for name, value in given.items()
             if not isinstance(value, str)
         ]
@@ -147,17 +171,19 @@ def _traits(call: Call) -> dict[str, str]:
 
 
 def _unknown_keys(given: Mapping[str, Any]) -> tuple[Violation, ...]:
-    absent = [name for name in KNOWN if name not in given]
-    return tuple(
-        Violation(
-            f"$.{key}",
-            f"{key!r} is no field of a customer and is not kept",
-            given[key],
-            "amberflo.customer.unknown-keys",
-            did_you_mean(key, absent),
-        )
-        for key in sorted(set(given) - set(KNOWN))
-    )
+    address = given.get("address") or {}
+    return (*_unknown(given, KNOWN, ()), *_unknown(address, ADDRESS, ("address",)))
+
+
+def _unknown(
+    given: Mapping[str, Any], known: Sequence[str], at: tuple[str, ...]
+) -> Iterator[Violation]:
+    absent = [name for name in known if name not in given]
+    for key in sorted(set(given) - set(known)):
+        why = f"{key!r} is no field of a customer and is not kept"
+        near = did_you_mean(key, absent)
+        rule = "amberflo.customer.unknown-keys"
+        yield Violation(json_path((*at, key)), why, given[key], rule, near)
 
 
 def _find(call: Call, id: str) -> Customer | None:
