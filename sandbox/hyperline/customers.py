@@ -53,7 +53,7 @@ def create(call: Call) -> Decision:
     """A new customer, unless its external id is taken."""
     state: State = call.account.state
     external_id = call.body.get("external_id")
-    if external_id is not None and external_id in state.by_external_id:
+    if external_id in state.by_external_id:
         why = f"a customer has the external_id {external_id!r} already"
         finding = Violation("$.external_id", why, external_id, "hyperline.customer.duplicate")
         raise Refusal(errors.taken(external_id), [finding])

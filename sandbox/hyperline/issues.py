@@ -38,7 +38,7 @@ def _issue(violation: Violation) -> Issue:
     if typed:
         wanted = typed[1].replace("'", "").replace(", ", " | ")
         return _mistyped(path, wanted, _kind(violation.value))
-    if violation.value in ("", []):
+    if violation.message.endswith("should be non-empty"):
         return {"code": "too_small", "minimum": 1, "path": path, "message": violation.message}
     return {"code": "custom", "path": path, "message": violation.message}
 

@@ -87,3 +87,10 @@ def test_every_host_leads_here(desk, host):
     url = f"http://{host}/v1/events"
     assert desk.ask("POST", url, json=event("acme", host)).status_code == 201
     assert desk.billed() == {("acme", "api_call"): 1}
+
+
+def test_a_customer_that_cannot_be_shown_is_not_made(desk):
+    body = b'{"custom_properties": {"a": ' + b"[" * 300 + b"]" * 300 + b"}}"
+    headers = {"content-type": "application/json"}
+    assert desk.ask("POST", "/v1/customers", content=body, headers=headers).status_code == 400
+    assert desk.account.state.customers == {}
