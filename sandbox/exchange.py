@@ -156,11 +156,11 @@ class Desk:
         if given is None or endpoint.request is None:
             return None
         media = given.partition(b";")[0].strip().lower().decode("latin-1")
-        switch = account.settings.get(self._rule("body.media"))
+        switch = account.settings.get(self._rule("body.other-media"))
         if switch is None or media in endpoint.media:
             return None
         why = f"Content-Type is {media!r}; send {' or '.join(endpoint.media)}"
-        finding = Violation("$", why, media, self._rule("body.media"))
+        finding = Violation("$", why, media, self._rule("body.other-media"))
         if switch == "reject":
             raise Refusal(self.room.words.unreadable(Unreadable("media", why), endpoint), [finding])
         return finding
