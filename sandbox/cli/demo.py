@@ -97,7 +97,7 @@ def _totals(sandbox: Sandbox) -> list[dict[str, Any]]:
             "quantity": total.quantity,
             "events": total.events,
         }
-        for account in sandbox.accounts
+        for account in sorted(sandbox.accounts, key=lambda account: account.vendor)
         if account.room.contract.role == "billing"
         for total in account.ledger.totals()
     ]
