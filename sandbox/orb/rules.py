@@ -13,6 +13,7 @@ from typing import Any
 
 from contracts.model import Violation
 from sandbox.batch import Batch
+from sandbox.orb.happenings import Happening
 from sandbox.reply import Effects, Usage
 
 __all__ = ["Ingestion", "State", "Terms", "attributed", "failures", "ingest"]
@@ -26,13 +27,14 @@ class State:
     """What Orb keeps of one account.
 
     `seen` is idempotency key -> the events it came with; `waiting` is external id -> events that
-    name it and no customer does.
+    name it and no customer does; `happenings` is what webhook endpoints are told, oldest first.
     """
 
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
     by_external_id: dict[str, str] = field(default_factory=dict)
     seen: dict[str, Batch] = field(default_factory=dict)
     waiting: dict[str, list[Sequence[Event]]] = field(default_factory=dict)
+    happenings: list[Happening] = field(default_factory=list)
 
     def usage(self, event: Event) -> Usage:
         """One event counts once, under its name (rule orb.ledger.count)."""
