@@ -9,14 +9,21 @@ __all__ = ["parse", "text"]
 
 UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 WHOLE = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+")
+LONGEST, NONE = timedelta(days=36_500), timedelta()
 PART = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
 
 
 def parse(written: str) -> timedelta:
-    """`"1h30m"` as a timedelta. Raises ValueError for anything else."""
+    """`"1h30m"` as a timedelta. Raises ValueError for anything else, and for over 100 years."""
     if not WHOLE.fullmatch(written):
         raise ValueError(f"{written!r} is not a length of time such as 12h, 5m or 1h30m")
-    return timedelta(**{UNITS[unit]: float(n) for n, unit in PART.findall(written)})
+    try:
+        length = sum((timedelta(**{UNITS[u]: float(n)}) for n, u in PART.findall(written)), NONE)
+    except OverflowError:
+        length = timedelta.max
+    if length > LONGEST:
+        raise ValueError(f"{written!r} is more than {LONGEST.days} days")
+    return length
 
 
 def text(length: timedelta) -> str:

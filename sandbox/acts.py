@@ -17,6 +17,8 @@ __all__ = ["ACTS", "clock_state", "perform"]
 
 Arguments = Mapping[str, Any]
 Act = Callable[[Account, Arguments, datetime], Any]
+YEARS = range(1970, 3000)
+"""Where a clock may be set: no sum of a time in it and a length of time overflows."""
 
 
 def perform(account: Account, name: str, arguments: Arguments, now: datetime) -> Any:
@@ -35,7 +37,11 @@ def clock_state(account: Account, arguments: Arguments) -> dict[str, Any]:
     (act, value), before = next(iter(arguments.items())), account.clock.state
     try:
         _turn(account, act, value)
+        if account.clock.now().year not in YEARS:
+            raise OverflowError
         return account.clock.state
+    except OverflowError as fault:
+        raise BadValue(act, value, f"within the years {YEARS[0]} to {YEARS[-1]}") from fault
     finally:
         account.clock.state = before
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -128,6 +129,6 @@ def _front(sandbox: Sandbox, control: ASGIApp) -> ASGIApp:
         routes=[
             Route("/", front.show),
             Mount("/_meterbox", control),
-            Route("/{path:path}", front.lost, methods=["GET", "POST", "PUT", "PATCH", "DELETE"]),
         ],
+        exception_handlers={HTTPException: front.lost},
     )

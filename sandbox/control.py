@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from sandbox.account import Account, Accounts
 from sandbox.acts import clock_state, perform
 from sandbox.archive import Act, Archive
 from sandbox.journal import Dropped, Exchange, Journal
-from sandbox.queries import entries, exchanges, limited, totals
+from sandbox.queries import entries, exchanges, limited, seconds, totals, whole
 
 __all__ = ["Control", "Deliveries", "control_app"]
 
@@ -154,10 +155,11 @@ class Control:
     async def _listed(self, request: Request, journal: Journal) -> Response:
         """Exchanges after a number that fit the query; with `wait`, once there are any."""
         query = dict(request.query_params)
-        wait = min(float(query.get("wait", 0)), LONGEST_WAIT)
-        after = int(query.get("after", 0))
+        wait, after = seconds(query, "wait", LONGEST_WAIT), whole(query, "after")
         found = list(limited(exchanges(journal, after, query), query))
-        while not found and wait > 0 and await journal.appended(wait):
+        passed = asyncio.get_running_loop().time
+        until = passed() + wait
+        while not found and (left := until - passed()) > 0 and await journal.appended(left):
             found = list(limited(exchanges(journal, after, query), query))
         told = [{**view.summary(e, self._of(e)), "number": n} for n, e in found]
         return answer({"exchanges": told, "next": journal.next - 1, "dropped": journal.dropped})

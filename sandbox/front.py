@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from html import escape
 from typing import Any
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
@@ -41,11 +42,13 @@ class Front:
         }
         return Response(dumps(told), media_type="application/json", headers={"vary": "accept"})
 
-    async def lost(self, request: Request) -> Response:
-        """A path of no vendor: say which there are."""
+    async def lost(self, request: Request, fault: Exception) -> Response:
+        """A path of no vendor, or a method that `GET /` does not have: say what there is."""
+        assert isinstance(fault, HTTPException)
         names = ", ".join(contract.vendor for contract in self._contracts)
-        why = f"Nothing at {request.url.path}. Vendors: {names}; our own API: /_meterbox."
-        return Response(dumps({"error": why}), 404, media_type="application/json")
+        at = f"{request.method} {request.scope['path']!r}"
+        why = f"Nothing answers {at}. Vendors: {names}; our own API: /_meterbox."
+        return Response(dumps({"error": why}), fault.status_code, media_type="application/json")
 
 
 def _vendor(contract: Contract, root: str) -> dict[str, Any]:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import islice
 from typing import TypeVar
 
-from contracts.model import UnknownSetting
+from contracts.model import BadValue, UnknownSetting
 from sandbox.journal import Exchange, Journal
 from sandbox.ledger import Entry, Ledger, Total
 
-__all__ = ["entries", "exchanges", "limited", "totals"]
+__all__ = ["entries", "exchanges", "limited", "seconds", "totals", "whole"]
 
 Query = Mapping[str, str]
 Item = TypeVar("Item")
@@ -18,6 +19,7 @@ PAGING = ("after", "limit", "wait")
 OF_EXCHANGE = ("vendor", "endpoint", "method", "verdict", "rule", "status")
 OF_ENTRY = ("customer", "meter", "outcome", "rule", "event")
 MOST = 1_000
+SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 
 
 def exchanges(journal: Journal, after: int, query: Query) -> Iterator[tuple[int, Exchange]]:
@@ -56,7 +58,23 @@ def totals(ledger: Ledger, query: Query) -> list[Total]:
 
 def limited(found: Iterable[Item], query: Query) -> Iterator[Item]:
     """At most as many as `limit` asks for, and never more than 1,000."""
-    return islice(found, min(int(query.get("limit", MOST)), MOST))
+    return islice(found, min(whole(query, "limit", MOST), MOST))
+
+
+def whole(query: Query, name: str, default: int = 0) -> int:
+    """A whole number of the query, 0 or more. Raises BadValue."""
+    value = query.get(name, str(default))
+    if not (value.isascii() and value.isdecimal() and len(value) <= 15):
+        raise BadValue(name, value, "a whole number, 0 or more")
+    return int(value)
+
+
+def seconds(query: Query, name: str, most: float) -> float:
+    """Seconds of the query, 0 where it has none; never more than `most`. Raises BadValue."""
+    value = query.get(name, "0")
+    if not SECONDS.fullmatch(value):
+        raise BadValue(name, value, "a number of seconds, 0 or more")
+    return min(float(value), most)
 
 
 def _fits(exchange: Exchange, query: Query) -> bool:
