@@ -6,10 +6,10 @@ Requests only append; entries and totals are worked out when somebody asks.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from itertools import islice
 
 from sandbox.reply import Effects, Number, Outcome, Usage
@@ -18,6 +18,9 @@ __all__ = ["Entry", "Ledger", "Total"]
 
 BILLED = frozenset({"accepted", "updated"})
 KEPT = 1_000_000
+DIGITS = 1_000  # more than the sum of the largest and the smallest double has
+
+Billed = dict[str, tuple[Usage, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +49,9 @@ class Ledger:
         self._kept = kept
         self._blocks: deque[tuple[int, datetime, Effects]] = deque()
         self._size = 0
+        self._settled: Billed = {}  # what the blocks that were dropped came to
+        self._billed: Billed | None = None
         self._folded = 0  # how many of the blocks are in _billed already
-        self._billed: dict[str, Usage] = {}
         self.dropped = 0
 
     def record(self, exchange: int, at: datetime, effects: Effects) -> None:
@@ -61,45 +65,82 @@ class Ledger:
         """Every entry kept, oldest first."""
         for exchange, at, effects in self._blocks:
             for item in effects.items:
-                yield Entry(exchange, at, effects.outcome, effects.usage(item), effects.rule)
+                for usage in effects.usages(item):
+                    outcome, rule = _fate(effects, usage)
+                    yield Entry(exchange, at, outcome, usage, rule)
 
-    def billed(self) -> dict[str, Usage]:
+    def billed(self) -> Mapping[str, tuple[Usage, ...]]:
         """Event -> usage, for each event that the vendor would bill now."""
+        if self._billed is None:
+            self._billed, self._folded = dict(self._settled), 0
         for _, _, effects in islice(self._blocks, self._folded, None):
-            self._fold(effects)
+            _fold(effects, self._billed)
         self._folded = len(self._blocks)
         return self._billed
 
+    def recount(self) -> None:
+        """Read every entry kept again: the vendor now counts it otherwise, or for another."""
+        self._billed = None
+
     def totals(self) -> list[Total]:
         """Billed usage by customer and meter, in order of first appearance. Sums are exact."""
-        sums: dict[tuple[str | None, str | None], tuple[Decimal, int]] = {}
-        for usage in self.billed().values():
-            place = (usage.customer, usage.meter)
-            quantity, events = sums.get(place, (Decimal(), 0))
-            sums[place] = (quantity + Decimal(str(usage.quantity)), events + 1)
+        places: dict[tuple[str | None, str | None], list[Usage]] = {}
+        for usages in self.billed().values():
+            for usage in usages:
+                places.setdefault((usage.customer, usage.meter), []).append(usage)
         return [
-            Total(*place, _plain(quantity), events) for place, (quantity, events) in sums.items()
+            Total(*place, _plain(_quantity(usages)), len(usages))
+            for place, usages in places.items()
         ]
 
-    def _fold(self, effects: Effects) -> None:
-        if effects.outcome in BILLED:
-            for item in effects.items:
-                usage = effects.usage(item)
-                name = usage.event
-                # Accepted twice is billed twice; only an update replaces.
-                while effects.outcome == "accepted" and name in self._billed:
-                    name += "+"
-                self._billed[name] = usage
-        elif effects.outcome == "removed":
-            for item in effects.items:
-                self._billed.pop(effects.usage(item).event, None)
-
     def _drop(self) -> None:
-        self.billed()
         _, _, effects = self._blocks.popleft()
-        self._folded -= 1
+        _fold(effects, self._settled)
+        if self._folded:
+            self._folded -= 1
+        else:
+            self._billed = None  # it lacks the block that is gone
         self._size -= len(effects.items)
         self.dropped += len(effects.items)
+
+
+def _fate(effects: Effects, usage: Usage) -> tuple[Outcome, str | None]:
+    """What became of an item as far as this usage goes, and by which rule."""
+    if effects.outcome not in BILLED and not effects.open:
+        return effects.outcome, effects.rule
+    if usage.unbilled is not None:
+        return "unmatched", usage.unbilled
+    return ("accepted", None) if effects.open else (effects.outcome, effects.rule)
+
+
+def _fold(effects: Effects, billed: Billed) -> None:
+    """Enter into `billed` what these effects come to, on top of what came before."""
+    if effects.outcome in BILLED or effects.open:
+        for item in effects.items:
+            usages = effects.usages(item)
+            name = usages[0].event
+            # Accepted twice is billed twice; only an update replaces.
+            while effects.outcome != "updated" and name in billed:
+                name += "+"
+            counted = tuple(usage for usage in usages if usage.unbilled is None)
+            if counted:
+                billed[name] = counted
+            else:
+                billed.pop(name, None)
+    elif effects.outcome == "removed":
+        for item in effects.items:
+            billed.pop(effects.usages(item)[0].event, None)
+
+
+def _quantity(usages: Sequence[Usage]) -> Decimal:
+    """What the usage of one customer and meter comes to."""
+    if usages[0].counts == "unique":
+        return Decimal(len({usage.value for usage in usages}))
+    quantities = [Decimal(str(usage.quantity)) for usage in usages]
+    if usages[0].counts == "max":
+        return max(quantities)
+    with localcontext(prec=DIGITS):
+        return sum(quantities, Decimal())
 
 
 def _plain(number: Decimal) -> Number:

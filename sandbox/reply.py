@@ -65,12 +65,20 @@ class Reply:
 
 @dataclass(slots=True)
 class Usage:
-    """What a vendor would bill one event as. `event` is the identity it deduplicates by."""
+    """What a vendor would bill one event as. `event` is the identity it deduplicates by.
+
+    `counts` is how the usage of one customer and meter makes a total: the sum or the largest of
+    the quantities, or how many a `value` there are that differ. `unbilled` is the rule by which
+    the vendor keeps the event and bills nothing for it.
+    """
 
     event: str
     customer: str | None
     meter: str | None
     quantity: Number
+    counts: Literal["sum", "max", "unique"] = "sum"
+    value: str | None = None
+    unbilled: str | None = None
 
 
 def itself(usage: Usage) -> Usage:
@@ -81,14 +89,22 @@ def itself(usage: Usage) -> Usage:
 class Effects:
     """The same thing having happened to some events.
 
-    `items` are events as the vendor keeps them and `usage` reads one: a request that is right
-    costs no more than this one object, however many events it brings.
+    `items` are events as the vendor keeps them and `usage` reads one, as one usage or as several
+    of different meters: a request that is right costs no more than this one object, however many
+    events it brings. `open` leaves it to `usage`, whenever the ledger is asked, whether an item
+    is billed: what is unmatched today may be matched by a meter that is declared tomorrow.
     """
 
     outcome: Outcome
     items: Sequence[Any]
     rule: str | None = None
-    usage: Callable[[Any], Usage] = itself
+    usage: Callable[[Any], Usage | tuple[Usage, ...]] = itself
+    open: bool = False
+
+    def usages(self, item: Any) -> tuple[Usage, ...]:
+        """What one of the items would be billed as: at least one usage, all of one event."""
+        found = self.usage(item)
+        return found if isinstance(found, tuple) else (found,)
 
 
 @dataclass(slots=True)

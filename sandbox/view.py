@@ -154,8 +154,8 @@ def _finding(found: Violation, of: Account) -> dict[str, Any]:
 
 def _effects(effects: Effects, key: str) -> Iterable[dict[str, Any]]:
     for item in effects.items:
-        usage = _usage(effects.usage(item), key)
-        yield {**usage, "outcome": effects.outcome, "rule": effects.rule}
+        for usage in effects.usages(item):
+            yield {**_usage(usage, key), "outcome": effects.outcome, "rule": effects.rule}
 
 
 def _usage(usage: Usage, key: str) -> dict[str, Any]:

@@ -161,9 +161,12 @@ def _fate(
     seen = [e for e in account.journal.after(0) if _body(e) in bodies]
     usages = account.ledger.billed()
     events = {
-        effects.usage(item).event for e in seen for effects in e.effects for item in effects.items
+        effects.usages(item)[0].event
+        for e in seen
+        for effects in e.effects
+        for item in effects.items
     }
-    billed = [usages[event] for event in sorted(events) if event in usages]
+    billed = [usage for event in sorted(events) for usage in usages.get(event, ())]
     rules = tuple(dict.fromkeys(found.rule for e in seen for found in e.findings))
     named = tuple(dict.fromkeys(ef.rule for e in seen for ef in e.effects if ef.rule))
     if billed:

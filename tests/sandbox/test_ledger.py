@@ -91,6 +91,7 @@ def test_removing_what_never_came_is_no_error() -> None:
         ([Decimal("0.10"), 0.2], Decimal("0.30")),
         ([2**63, 2**63], 2**64),
         ([-5, 5], 0),
+        ([2**62, 1e-12], Decimal("4611686018427387904.000000000001")),
     ],
 )
 def test_sums_are_exact(quantities: list[Any], total: Any) -> None:
@@ -121,6 +122,67 @@ def test_an_update_of_usage_whose_entry_was_dropped_still_replaces_it() -> None:
     assert ledger.dropped == 1
     ledger.record(3, NOW, Effects("updated", [use("a", 10)]))
     assert sums(ledger) == [(13, 2)]
+
+
+def several(*usages: Usage) -> Effects:
+    """One event that counts for several meters, told by its name."""
+    return Effects("accepted", [usages[0].event], None, lambda _: usages)
+
+
+def test_one_event_may_count_for_several_meters_and_goes_from_all_of_them() -> None:
+    ledger = Ledger()
+    ledger.record(1, NOW, several(use("a", 2), use("a", 5, meter="bytes")))
+    assert ledger.totals() == [Total("c1", "calls", 2, 1), Total("c1", "bytes", 5, 1)]
+    assert [entry.usage.meter for entry in ledger.entries()] == ["calls", "bytes"]
+    ledger.record(2, NOW, Effects("removed", [use("a")]))
+    assert ledger.totals() == []
+
+
+def test_the_largest_counts_where_a_meter_counts_so_and_goes_when_it_is_removed() -> None:
+    seats = [Usage(str(n), "c1", "seats", n, "max") for n in (3, -1, 8, 5)]
+    ledger = recorded(("accepted", seats))
+    assert sums(ledger) == [(8, 4)]
+    ledger.record(2, NOW, Effects("removed", [seats[2]]))
+    assert sums(ledger) == [(5, 3)]
+
+
+def test_values_that_differ_count_once_each_and_the_last_to_go_takes_its_value_along() -> None:
+    users = [Usage(str(n), "c1", "users", 1, "unique", name) for n, name in enumerate("abab")]
+    ledger = recorded(("accepted", users))
+    assert sums(ledger) == [(2, 4)]
+    ledger.record(2, NOW, Effects("removed", users[:2]))
+    assert sums(ledger) == [(2, 2)]
+    ledger.record(3, NOW, Effects("removed", users[2:3]))
+    assert sums(ledger) == [(1, 1)]
+
+
+def test_usage_that_is_not_billed_is_an_entry_with_its_own_rule_and_no_total() -> None:
+    ledger = recorded(("accepted", [Usage("a", "c1", "calls", 1, unbilled="rule.of-its-own")]))
+    [entry] = ledger.entries()
+    assert (entry.outcome, entry.rule) == ("unmatched", "rule.of-its-own")
+    assert ledger.totals() == []
+
+
+def test_what_is_open_is_billed_once_its_meter_is_there_and_not_before() -> None:
+    meters: set[str] = set()
+
+    def usage(event: str) -> Usage:
+        return Usage(event, "c1", "calls", 1, unbilled=None if meters else "rule.no-meter")
+
+    ledger = Ledger()
+    ledger.record(1, NOW, Effects("unmatched", ["a"], "rule.no-meter", usage, open=True))
+    assert ledger.totals() == []
+    meters.add("calls")
+    ledger.recount()
+    assert sums(ledger) == [(1, 1)]
+    assert [entry.outcome for entry in ledger.entries()] == ["accepted"]
+
+
+def test_a_recount_leaves_what_was_dropped_as_it_was() -> None:
+    ledger = recorded(("accepted", [use("a", 2)]), ("accepted", [use("b", 3)]), kept=1)
+    for _ in range(2):
+        ledger.recount()
+        assert sums(ledger) == [(5, 2)]
 
 
 OUTCOMES: list[Outcome] = ["accepted", "updated", "duplicate", "removed"]
