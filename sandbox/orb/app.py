@@ -67,9 +67,7 @@ def _events(raw: bytes) -> list[Any]:
 
 
 def _effects(done: Ingestion, state: State) -> tuple[Effects, ...]:
-    groups = []
-    if done.matched:
-        groups.append(Effects("accepted", done.matched, None, state.usage))
+    groups = list(state.accepted(done.matched))
     if done.unmatched:
         rule = "orb.ingest.unknown-external-customer"
         groups.append(Effects("unmatched", done.unmatched, rule, state.usage))

@@ -14,12 +14,21 @@ from typing import Any
 from contracts.model import Violation
 from sandbox.batch import Batch
 from sandbox.orb.happenings import Happening
+from sandbox.orb.metering import Metric, metered
 from sandbox.reply import Effects, Usage
 
-__all__ = ["Ingestion", "State", "Terms", "attributed", "failures", "ingest"]
+__all__ = ["Deleted", "Ingestion", "State", "Terms", "attributed", "failures", "ingest"]
 
 Event = dict[str, Any]
 instant = datetime.fromisoformat
+
+
+@dataclass(frozen=True, slots=True)
+class Deleted:
+    """A customer that is no more, as it last was, and since when."""
+
+    customer: dict[str, Any]
+    at: datetime
 
 
 @dataclass
@@ -28,6 +37,8 @@ class State:
 
     `seen` is idempotency key -> the events it came with; `waiting` is external id -> events that
     name it and no customer does; `happenings` is what webhook endpoints are told, oldest first.
+    `created` are the ids of all customers there ever were, oldest first; `deleted` are those that
+    are no more, and `invoiced` those that have an issued invoice.
     """
 
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -35,14 +46,42 @@ class State:
     seen: dict[str, Batch] = field(default_factory=dict)
     waiting: dict[str, list[Sequence[Event]]] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
+    created: list[str] = field(default_factory=list)
+    deleted: dict[str, Deleted] = field(default_factory=dict)
+    invoiced: set[str] = field(default_factory=set)
+    metrics: dict[str, Metric] = field(default_factory=dict)
+    items: dict[str, dict[str, Any]] = field(default_factory=dict)
+    declared: bool = False
 
-    def usage(self, event: Event) -> Usage:
-        """One event counts once, under its name (rule orb.ledger.count)."""
+    def usage(self, event: Event) -> Usage | tuple[Usage, ...]:
+        """One event counts once, under its name, until a metric is declared (rule
+        orb.ledger.count)."""
         customer = event.get("external_customer_id")
         if customer is None:
-            known = self.customers[event["customer_id"]]
-            customer = known["external_customer_id"] or event["customer_id"]
+            id = event["customer_id"]
+            known = self.customers.get(id) or self.deleted[id].customer
+            customer = known["external_customer_id"] or id
+        if self.declared:
+            return metered(event, customer, self.metrics.values())
         return Usage(event["idempotency_key"], customer, event["event_name"], 1)
+
+    def accepted(self, events: Sequence[Event], rule: str | None = None) -> tuple[Effects, ...]:
+        """Events that are billed, and those that no declared metric counts."""
+        if not self.declared:
+            return (Effects("accepted", events, rule, self.usage),) if events else ()
+        counted, rest = [], []
+        for event in events:
+            usages = metered(event, None, self.metrics.values())
+            billed = any(usage.unbilled is None for usage in usages)
+            (counted if billed else rest).append(event)
+        return tuple(
+            effects
+            for effects in (
+                Effects("accepted", counted, rule, self.usage),
+                Effects("unmatched", rest, "orb.metric.unmatched", self.usage, open=True),
+            )
+            if effects.items
+        )
 
 
 @dataclass(slots=True)
@@ -232,6 +271,4 @@ def attributed(state: State, external_id: str | None) -> tuple[Effects, ...]:
         for event in batch
         if event.get("external_customer_id") == external_id
     ]
-    if not events:
-        return ()
-    return (Effects("accepted", events, "orb.customer.attribution", state.usage),)
+    return state.accepted(events, "orb.customer.attribution")
