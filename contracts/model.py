@@ -157,7 +157,11 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Contract:
-    """Everything known of one vendor."""
+    """Everything known of one vendor.
+
+    `overlooked` are rules that its schemas here state and the vendor's own schema does not: a check
+    of the contract alone passes over them.
+    """
 
     vendor: str
     title: str
@@ -171,6 +175,7 @@ class Contract:
     example: Mapping[str, Json]
     notes: tuple[str, ...]
     folder: Path
+    overlooked: frozenset[str] = frozenset()
 
     def endpoint(self, name: str) -> Endpoint:
         return self._by_name[name]

@@ -83,6 +83,7 @@ def _contract(folder: Path, document: dict[str, Any]) -> Contract:
         example=document["example"],
         notes=tuple(document.get("notes", [])),
         folder=folder,
+        overlooked=frozenset(document.get("overlooked", [])),
     )
 
 

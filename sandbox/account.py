@@ -16,6 +16,7 @@ from sandbox.idempotency import Replay
 from sandbox.journal import Exchange, Journal
 from sandbox.ledger import Ledger
 from sandbox.limits import Windows
+from sandbox.profile import Profile
 from sandbox.reply import Decision, Request
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 class Account:
     """A vendor as one key sees it: state, clock, journal, ledger, faults, limits, settings, ids.
 
-    `settings` are those configured for every account, of this vendor or another.
+    `settings` are those configured for every account, of this vendor or another, and `profile` is
+    how much of the vendor's rules is enforced until somebody says otherwise.
     """
 
     def __init__(
@@ -41,6 +43,7 @@ class Account:
         seed: int,
         source: Wall,
         settings: Mapping[str, Any] | None = None,
+        profile: Profile = "faithful",
     ) -> None:
         self.room = room
         self.vendor = room.contract.vendor
@@ -48,6 +51,7 @@ class Account:
         self.handle = handle(key)
         self._seed = seed
         self._configured = dict(settings or {})
+        self._profile = profile
         self.clock = Clock(source)
         self.reset()
 
@@ -58,6 +62,7 @@ class Account:
         self.ledger = Ledger()
         self.faults = Faults()
         self.replays: dict[str, Replay] = {}
+        self.profile = self._profile
         self.limits = Windows(self.room.contract.limits)
         self.settings: dict[str, Any] = {
             rule: setting(self.room.contract.rules[rule], value)
@@ -142,6 +147,7 @@ class Accounts:
         seed: int = 0,
         source: Wall = wall,
         settings: Mapping[str, Any] | None = None,
+        profile: Profile = "faithful",
     ) -> None:
         self.rooms = dict(rooms)
         self.feed = Journal()
@@ -149,6 +155,7 @@ class Accounts:
         self._seed = seed
         self._source = source
         self._settings = dict(settings or {})
+        self._profile: Profile = profile
         self._open: dict[tuple[str, str], Account] = {}
 
     def open(self, vendor: str, key: str) -> Account:
@@ -161,6 +168,7 @@ class Accounts:
                 seed=self._seed,
                 source=self._source,
                 settings=self._settings,
+                profile=self._profile,
             )
             self._open[vendor, key] = account
         return account

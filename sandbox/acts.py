@@ -12,6 +12,7 @@ from contracts.model import BadValue, UnknownSetting, did_you_mean
 from sandbox.account import Account
 from sandbox.clock import parse
 from sandbox.faults import Fault
+from sandbox.profile import profile
 
 __all__ = ["ACTS", "clock_state", "perform"]
 
@@ -116,11 +117,19 @@ def _dashboard(account: Account, arguments: Arguments, now: datetime) -> Any:
     return act(account, arguments["arguments"], now)
 
 
+def _profile(account: Account, arguments: Arguments, _: datetime) -> Any:
+    unknown = arguments.keys() - {"profile"}
+    if unknown:
+        raise UnknownSetting(min(unknown), known=["profile"])
+    account.profile = profile(arguments.get("profile"))
+
+
 ACTS: Mapping[str, Act] = {
     "clock": _clock,
     "settings": _settings,
     "add-fault": _add_fault,
     "clear-faults": _clear_faults,
+    "profile": _profile,
     "reset": _reset,
     "dashboard": _dashboard,
 }

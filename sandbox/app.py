@@ -21,6 +21,7 @@ from sandbox.deliveries import Destination, Forwarding, connect
 from sandbox.exchange import Desk
 from sandbox.front import Front
 from sandbox.partner import Partner
+from sandbox.profile import Profile, profile
 from sandbox.rebuild import rebuild
 from sandbox.switchboard import Switchboard, load
 from translators.mapping import translated_vendors
@@ -34,7 +35,7 @@ class Options:
 
     `settings` are rule switches for all accounts; `destinations` by vendor are forwarded to;
     `data_dir` makes the journal durable; `token` guards the control API; `scale` compresses the
-    forwarder's waits.
+    forwarder's waits; `profile` is how much of the vendors' rules is enforced.
     """
 
     vendors: Iterable[str] | None = None
@@ -46,6 +47,7 @@ class Options:
     token: str | None = None
     concurrency: int = 8
     scale: float = 1.0
+    profile: Profile = "faithful"
 
 
 @dataclass
@@ -80,7 +82,13 @@ def create_app(options: Options | None = None) -> Sandbox:
     """
     options = options or Options()
     rooms = load(options.vendors)
-    accounts = Accounts(rooms, seed=options.seed, source=options.source, settings=options.settings)
+    accounts = Accounts(
+        rooms,
+        seed=options.seed,
+        source=options.source,
+        settings=options.settings,
+        profile=profile(options.profile),
+    )
     archive = Archive(options.data_dir) if options.data_dir is not None else None
     desks = {name: Desk(room, accounts) for name, room in rooms.items()}
     sandbox = Sandbox(accounts, Switchboard(desks), archive=archive)

@@ -12,6 +12,7 @@ from contracts.model import MeterboxError
 from contracts.reader import add_vendors
 from sandbox.configfile import FILE, ConfigFault, Table, table
 from sandbox.deliveries import Destination
+from sandbox.profile import Profile
 from sandbox.starter import example
 from sandbox.wiring import destinations, switches
 
@@ -28,6 +29,7 @@ class Server:
     token: str | None = field(default=None, repr=False)
     seed: int = 0
     vendors: tuple[Path, ...] = ()
+    profile: Profile = "faithful"
 
     def __post_init__(self) -> None:
         if self.token is None and not _loopback(self.host):

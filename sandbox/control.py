@@ -125,6 +125,13 @@ class Control:
         await self.act(request, "settings", await json_object(request))
         return await self.show_settings(request)
 
+    async def show_profile(self, request: Request) -> Response:
+        return answer({"profile": self.open(request).profile})
+
+    async def change_profile(self, request: Request) -> Response:
+        await self.act(request, "profile", await json_object(request))
+        return await self.show_profile(request)
+
     async def reset(self, request: Request) -> Response:
         await self.act(request, "reset", {})
         return await self.show_account(request)
@@ -216,6 +223,7 @@ def control_app(control: Control) -> ASGIApp:
                 DELETE=control.clear_faults,
             ),
             *_routes(f"{one}/settings", GET=control.show_settings, PATCH=control.change_settings),
+            *_routes(f"{one}/profile", GET=control.show_profile, PUT=control.change_profile),
             *_routes(f"{one}/reset", POST=control.reset),
             *_routes(f"{one}/deliveries", GET=control.show_deliveries),
             *_routes(f"{one}/dashboard/{{name}}", POST=control.dashboard),

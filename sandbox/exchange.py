@@ -17,6 +17,7 @@ from sandbox.auth import Credential, credential
 from sandbox.body import Unreadable
 from sandbox.faults import Fault
 from sandbox.journal import Exchange
+from sandbox.profile import leniently, overlooked
 from sandbox.reply import Decision, Effects, Refusal, Reply, Request
 from sandbox.room import Call, Room
 
@@ -138,15 +139,23 @@ class Desk:
             odd = self._odd_media(account, request, endpoint)
             call = Call(account, endpoint, request, self._body(request, endpoint), now)
             self._limit(call)
-            schema = endpoint.request
-            if schema is not None and not schema.accepts(call.body):
-                self._check(call, schema)
-            decision = self.room.operations[endpoint.name](call)
+            decision = self._operated(call)
             return (
                 decision if odd is None else replace(decision, findings=(*decision.findings, odd))
             )
         except Refusal as refusal:
             return refusal.decision
+
+    def _operated(self, call: Call) -> Decision:
+        schema, lenient = call.endpoint.request, call.account.profile == "contract"
+        if schema is not None and not schema.accepts(call.body):
+            refusal = self._departing(call, schema)
+            if refusal is not None:
+                if lenient and self._beyond(refusal):
+                    return overlooked(call, refusal.decision)
+                raise refusal
+        operation = self.room.operations[call.endpoint.name]
+        return leniently(call, operation) if lenient else operation(call)
 
     def _odd_media(
         self, account: Account, request: Request, endpoint: Endpoint
@@ -184,16 +193,21 @@ class Desk:
             finding = Violation("$", why, None, self._rule("rate-limits"))
             raise Refusal(self.room.words.limited(full, call.now), [finding])
 
-    def _check(self, call: Call, schema: Schema) -> None:
+    def _departing(self, call: Call, schema: Schema) -> Refusal | None:
         settings = call.account.settings
         every = violations(call.body, schema, rule=call.endpoint.rule)
         found = [violation for violation in every if not self.room.waives(violation, settings)]
         if not found:
-            return
+            return None
         reply = self.room.words.violating(found, call.body, call.endpoint)
         lost = self.room.salvage(call.body, call.endpoint)
         effects = (Effects("rejected", lost, found[0].rule),) if lost else ()
-        raise Refusal(reply, found, effects)
+        return Refusal(reply, found, effects)
+
+    def _beyond(self, refusal: Refusal) -> bool:
+        """Whether the body departs only where we ask for more than the vendor's own schema does."""
+        rules = {finding.rule for finding in refusal.decision.findings}
+        return rules <= self.room.contract.overlooked
 
     def _astray(self, request: Request, endpoints: Mapping[str, Endpoint]) -> Refusal:
         if endpoints:

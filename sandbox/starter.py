@@ -19,6 +19,7 @@ HEAD = """\
 host = "127.0.0.1"
 port = 4020               # 0 picks a free one
 seed = 0                  # the same seed gives the same identifiers
+profile = "faithful"      # "contract" checks requests against the contract only
 # token = "change-me"     # needed when host is not loopback
 # data_dir = "data"       # keeps every account over restarts
 # vendors = ["vendors"]   # folders with more vendors

@@ -25,16 +25,26 @@ NAME = "demo"
 @click.option("--host", help="The address to listen on.  [default: 127.0.0.1]")
 @click.option("--port", type=click.IntRange(0, 65535), help="0 finds a free one.  [default: 4020]")
 @click.option("--data-dir", type=click.Path(path_type=Path), help="Keep everything here.")
+@click.option(
+    "--profile",
+    type=click.Choice(["faithful", "contract"]),
+    help="contract checks requests against the contract only.  [default: faithful]",
+)
 @click.option("--config", type=click.Path(path_type=Path), help="A meterbox.toml.")
 @click.option("--json", "as_json", is_flag=True, help="Say where it runs as one JSON object.")
 def command(
-    host: str | None, port: int | None, data_dir: Path | None, config: Path | None, as_json: bool
+    host: str | None,
+    port: int | None,
+    data_dir: Path | None,
+    profile: str | None,
+    config: Path | None,
+    as_json: bool,
 ) -> None:
     """Run the vendors on this machine, until Ctrl-C."""
     from sandbox.config import load
     from sandbox.server import Server, listen
 
-    given = {"host": host, "port": port, "data_dir": data_dir}
+    given = {"host": host, "port": port, "data_dir": data_dir, "profile": profile}
     chosen = {name: value for name, value in given.items() if value is not None}
     # In the environment's place, so that what the file says is checked together with them.
     environ = {**os.environ, **{f"METERBOX_SERVER__{n.upper()}": str(v) for n, v in chosen.items()}}
@@ -61,6 +71,7 @@ def _sandbox(config: Config) -> Sandbox:
             token=config.server.token,
             concurrency=config.forwarding.concurrency,
             scale=config.forwarding.backoff_scale,
+            profile=config.server.profile,
         )
     )
 

@@ -75,7 +75,7 @@ def create_room(contract: Contract) -> Room:
         },
         words=Words(),
         dashboard={"note": note, "count": count},
-        events=lambda body: len(body["events"]) if "events" in body else 0,
+        events=lambda body: len(body["events"]) if body and "events" in body else 0,
         salvage=salvage,
     )
 
