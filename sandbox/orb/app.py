@@ -10,7 +10,7 @@ from contracts.model import Contract, Endpoint, Violation
 from sandbox.batch import Batch
 from sandbox.body import content, parse
 from sandbox.idempotency import Policy, once
-from sandbox.orb import customers, errors
+from sandbox.orb import customers, errors, metrics
 from sandbox.orb.rules import Ingestion, State, Terms, failures, ingest
 from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
 from sandbox.room import Call, Room
@@ -37,10 +37,21 @@ def create_room(contract: Contract) -> Room:
             "ingest": once(ingestion, IDEMPOTENCY),
             "ping": lambda _: Decision(Reply.json({"response": "pong"})),
             "create-customer": once(customers.create, IDEMPOTENCY),
+            "list-customers": customers.list_all,
             "fetch-customer": customers.fetch,
             "fetch-customer-by-external-id": customers.fetch_by_external_id,
+            "update-customer": customers.update,
+            "update-customer-by-external-id": customers.update_by_external_id,
+            "delete-customer": customers.delete,
+            "create-metric": once(metrics.create, IDEMPOTENCY),
+            "list-metrics": metrics.list_all,
+            "fetch-metric": metrics.fetch,
+            "update-metric": metrics.update,
+            "archive-metric": once(metrics.archive, IDEMPOTENCY),
+            "unarchive-metric": once(metrics.unarchive, IDEMPOTENCY),
         },
         words=errors,
+        dashboard={"declare-metric": metrics.declare, "issue-invoice": customers.issue_invoice},
         events=_count,
         salvage=_salvage,
         waives=_waives,

@@ -1,77 +1,223 @@
-"""Orb's customers: created once, fetched by either id."""
+"""Orb's customers: created, fetched by either id, listed, changed and deleted."""
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
-from contracts.model import Violation
+from contracts.model import BadValue, Violation
 from sandbox.orb import errors
-from sandbox.orb.rules import State, attributed
-from sandbox.reply import Decision, Refusal, Reply
+from sandbox.orb.happenings import Happening
+from sandbox.orb.hierarchy import shown, tied, untied
+from sandbox.orb.listing import listed, moments
+from sandbox.orb.particulars import changed, edited, new
+from sandbox.orb.rules import Deleted, State, attributed
+from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
 from sandbox.room import Call
 
-AS_GIVEN = (
-    "external_customer_id",
-    "payment_provider",
-    "payment_provider_id",
-    "billing_address",
-    "shipping_address",
-    "tax_id",
-    "currency",
-)
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-__all__ = ["create", "fetch", "fetch_by_external_id"]
+    from sandbox.account import Account
+
+__all__ = [
+    "create",
+    "delete",
+    "fetch",
+    "fetch_by_external_id",
+    "issue_invoice",
+    "list_all",
+    "update",
+    "update_by_external_id",
+]
+
+Customer = dict[str, Any]
 
 
 def create(call: Call) -> Decision:
     """A new customer; events that waited for its external id are attributed to it."""
     state: State = call.account.state
     external_id = call.body.get("external_customer_id")
-    if external_id is not None and external_id in state.by_external_id:
-        why = f"A customer with external_customer_id {external_id} already exists."
-        finding = Violation("$.external_customer_id", why, external_id, "orb.customer.duplicate")
-        raise Refusal(errors.duplicate_resource(why), [finding])
-    customer = _customer(call)
-    state.customers[customer["id"]] = customer
+    _refuse_taken(call, external_id)
+    customer = new(call.body, call.account.id(), call.now)
+    id = customer["id"]
+    state.parents = tied(id, call.body.get("hierarchy"), state.parents, state.customers)
+    state.customers[id] = customer
+    state.created.append(id)
     if external_id is not None:
-        state.by_external_id[external_id] = customer["id"]
-    return Decision(Reply.json(customer, 201), attributed(state, external_id))
+        state.by_external_id[external_id] = id
+    seen = shown(customer, state)
+    state.happenings.append(Happening("customer.created", call.now, seen))
+    return Decision(
+        Reply.json(seen, 201), attributed(state, external_id), _unknown_method(call.body)
+    )
 
 
 def fetch(call: Call) -> Decision:
-    return _found(call, call.request.params["customer_id"], call.request.params["customer_id"])
+    """GET /customers/{customer_id}; one that is being deleted says so and no more."""
+    state: State = call.account.state
+    id = call.request.params["customer_id"]
+    if id in state.customers:
+        return Decision(Reply.json(shown(state.customers[id], state)))
+    return _fetched_deleted(call, id, id)
 
 
 def fetch_by_external_id(call: Call) -> Decision:
+    state: State = call.account.state
     external_id = call.request.params["external_customer_id"]
-    return _found(call, call.account.state.by_external_id.get(external_id), external_id)
+    id = state.by_external_id.get(external_id)
+    if id is not None:
+        return Decision(Reply.json(shown(state.customers[id], state)))
+    return _fetched_deleted(call, _deleted_by(state, external_id), external_id)
 
 
-def _found(call: Call, id: str | None, asked: str) -> Decision:
-    customer = call.account.state.customers.get(id)
+def list_all(call: Call) -> Decision:
+    """GET /customers, newest first (rule orb.list)."""
+    state: State = call.account.state
+    fits = moments(call)
+    rows = {
+        id: customer
+        for id, customer in state.customers.items()
+        if fits(datetime.fromisoformat(customer["created_at"]))
+    }
+    return Decision(listed(call, state.created, rows, partial(shown, state=state)))
+
+
+def update(call: Call) -> Decision:
+    id = call.request.params["customer_id"]
+    return _updated(call, _living(call, id, id))
+
+
+def update_by_external_id(call: Call) -> Decision:
+    external_id = call.request.params["external_customer_id"]
+    return _updated(
+        call, _living(call, call.account.state.by_external_id.get(external_id), external_id)
+    )
+
+
+def delete(call: Call) -> Decision:
+    """DELETE /customers/{customer_id}: with the customer goes its usage (rule
+    orb.customer.delete)."""
+    state: State = call.account.state
+    id = call.request.params["customer_id"]
+    customer = _living(call, id, id)
+    if id in state.invoiced:
+        why = "Customers with issued invoices cannot be deleted."
+        finding = Violation("$", why, id, "orb.customer.delete-invoiced")
+        raise Refusal(errors.constraint(why), [finding])
+    state.deleted[id] = Deleted(state.customers.pop(id), call.now)
+    state.parents = untied(id, state.parents)
+    external_id = customer["external_customer_id"]
+    state.by_external_id.pop(external_id, None)
+    lost = _billed(call.account, external_id or id)
+    effects = (Effects("removed", lost, "orb.customer.delete"),) if lost else ()
+    return Decision(Reply(204, b"", None), effects)
+
+
+def issue_invoice(account: Account, arguments: Mapping[str, Any], _: datetime) -> Any:
+    """{"customer_id": id}: the customer has an issued invoice from now on."""
+    state: State = account.state
+    id = arguments.get("customer_id")
+    if list(arguments) != ["customer_id"] or id not in state.customers:
+        raise BadValue("customer_id", id, "that of a customer")
+    state.invoiced.add(id)
+    return {"customer_id": id}
+
+
+def _refuse_taken(call: Call, external_id: str | None) -> None:
+    """An external id is one customer's (rule orb.customer.duplicate)."""
+    state: State = call.account.state
+    taken = external_id in state.by_external_id
+    rule = "orb.customer.duplicate"
+    if not taken and call.setting("orb.customer.deleted-external-id") == "kept":
+        taken = external_id is not None and _deleted_by(state, external_id) is not None
+        rule = "orb.customer.deleted-external-id"
+    if taken:
+        why = f"A customer with external_customer_id {external_id} already exists."
+        finding = Violation("$.external_customer_id", why, external_id, rule)
+        raise Refusal(errors.duplicate_resource(why), [finding])
+
+
+def _deleted_by(state: State, external_id: str) -> str | None:
+    """The id of the customer last deleted that had this external id."""
+    for id, gone in reversed(state.deleted.items()):
+        if gone.customer["external_customer_id"] == external_id:
+            return id
+    return None
+
+
+def _living(call: Call, id: str | None, asked: str) -> Customer:
+    customer: Customer | None = call.account.state.customers.get(id)
     if customer is None:
         finding = Violation("$", f"no customer {asked!r}", asked, "orb.customer.not-found")
         raise Refusal(errors.missing_resource("Customer", asked), [finding])
-    return Decision(Reply.json(customer))
+    return customer
 
 
-def _customer(call: Call) -> dict[str, Any]:
-    """A customer as Orb first shows it (rule orb.customer.defaults)."""
-    given = call.body
-    return {
-        **{name: given.get(name) for name in AS_GIVEN},
-        "id": call.account.id(),
-        "name": given["name"],
-        "email": given["email"],
-        "additional_emails": given.get("additional_emails") or [],
-        "metadata": {k: v for k, v in (given.get("metadata") or {}).items() if v is not None},
-        "timezone": given.get("timezone") or "Etc/UTC",
-        "created_at": call.now.replace(microsecond=0).isoformat(),
-        "balance": "0.00",
-        "auto_collection": given.get("auto_collection") is not False,
-        "auto_issuance": given.get("auto_issuance"),
-        "email_delivery": given.get("email_delivery") is not False,
-        "exempt_from_automated_tax": None,
-        "portal_url": None,
-        "hierarchy": {"parent": None, "children": []},
-    }
+def _fetched_deleted(call: Call, id: str | None, asked: str) -> Decision:
+    """While a customer is being deleted a fetch tells so (rule orb.customer.deleting)."""
+    gone: Deleted | None = call.account.state.deleted.get(id)
+    if gone is None or call.now - gone.at >= call.setting("orb.customer.deleting"):
+        _living(call, None, asked)
+    finding = Violation("$", "the customer is being deleted", id, "orb.customer.deleting")
+    return Decision(Reply.json({"id": id, "deleted": True}), findings=(finding,))
+
+
+def _updated(call: Call, customer: Customer) -> Decision:
+    state: State = call.account.state
+    id, before = customer["id"], customer["external_customer_id"]
+    _refuse_fixed(call, customer, "external_customer_id", "orb.customer.external-id-fixed")
+    _refuse_fixed(call, customer, "currency", "orb.customer.currency-fixed")
+    after = changed(customer, call.body)
+    external_id = after["external_customer_id"]
+    if external_id != before:
+        _refuse_taken(call, external_id)
+        _refuse_invoiced(call, id, external_id)
+    state.parents = tied(id, call.body.get("hierarchy"), state.parents, state.customers)
+    state.customers[id] = after
+    seen = shown(after, state)
+    properties = {"previous_attributes": edited(customer, after)}
+    state.happenings.append(Happening("customer.edited", call.now, seen, properties))
+    effects: tuple[Effects, ...] = ()
+    if external_id != before:
+        state.by_external_id[external_id] = id
+        call.account.ledger.recount()  # its usage goes by the external id from now on
+        effects = attributed(state, external_id)
+    return Decision(Reply.json(seen), effects, _unknown_method(call.body))
+
+
+def _refuse_fixed(call: Call, customer: Customer, name: str, rule: str) -> None:
+    """Some things of a customer are set once."""
+    asked, known = call.body.get(name), customer[name]
+    if asked is not None and known is not None and asked != known:
+        why = f"{name} cannot be changed once it is set."
+        raise Refusal(errors.constraint(why), [Violation(f"$.{name}", why, asked, rule)])
+
+
+def _refuse_invoiced(call: Call, id: str, external_id: str) -> None:
+    if id in call.account.state.invoiced:
+        why = "external_customer_id cannot be set once the customer has issued invoices."
+        rule = "orb.customer.external-id-fixed"
+        finding = Violation("$.external_customer_id", why, external_id, rule)
+        raise Refusal(errors.constraint(why), [finding])
+
+
+def _unknown_method(body: Mapping[str, Any]) -> tuple[Violation, ...]:
+    """Payment methods are not emulated (rule orb.customer.payment-method)."""
+    asked = body.get("default_payment_method_id")
+    if asked is None:
+        return ()
+    why = "there are no payment methods here; nothing was set"
+    rule = "orb.customer.payment-method"
+    return (Violation("$.default_payment_method_id", why, asked, rule),)
+
+
+def _billed(account: Account, customer: str) -> list[Usage]:
+    """What the ledger bills this customer, each under the name that the ledger keeps it by."""
+    return [
+        replace(usages[0], event=name)
+        for name, usages in account.ledger.billed().items()
+        if usages[0].customer == customer
+    ]

@@ -15,6 +15,7 @@ from sandbox.reply import Reply, Request
 
 __all__ = [
     "conflict",
+    "constraint",
     "duplicate_resource",
     "failing",
     "limited",
@@ -94,6 +95,11 @@ def missing_resource(kind: str, id: str) -> Reply:
 
 def duplicate_resource(detail: str) -> Reply:
     return problem(400, "400-duplicate-resource-creation", "Duplicate resource creation.", detail)
+
+
+def constraint(detail: str) -> Reply:
+    """A 400 about a rule of the resource itself."""
+    return problem(400, "400-constraint-violation", "Constraint violation.", detail)
 
 
 def conflict(key: str) -> Reply:

@@ -32,7 +32,6 @@ class Definition:
             for name, value in self.filter.items()
         )
 
-    @property
     def sql(self) -> str:
         """The definition in Orb's own terms: what it shows of a metric that has no SQL."""
         what = {

@@ -38,7 +38,7 @@ class State:
     `seen` is idempotency key -> the events it came with; `waiting` is external id -> events that
     name it and no customer does; `happenings` is what webhook endpoints are told, oldest first.
     `created` are the ids of all customers there ever were, oldest first; `deleted` are those that
-    are no more, and `invoiced` those that have an issued invoice.
+    are no more, `invoiced` those that have an issued invoice, and `parents` is child -> parent.
     """
 
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -49,6 +49,7 @@ class State:
     created: list[str] = field(default_factory=list)
     deleted: dict[str, Deleted] = field(default_factory=dict)
     invoiced: set[str] = field(default_factory=set)
+    parents: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, Metric] = field(default_factory=dict)
     items: dict[str, dict[str, Any]] = field(default_factory=dict)
     declared: bool = False
@@ -69,7 +70,8 @@ class State:
         """Events that are billed, and those that no declared metric counts."""
         if not self.declared:
             return (Effects("accepted", events, rule, self.usage),) if events else ()
-        counted, rest = [], []
+        counted: list[Event] = []
+        rest: list[Event] = []
         for event in events:
             usages = metered(event, None, self.metrics.values())
             billed = any(usage.unbilled is None for usage in usages)
