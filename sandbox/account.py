@@ -18,6 +18,7 @@ from sandbox.ledger import Ledger
 from sandbox.limits import Windows
 from sandbox.profile import Profile
 from sandbox.reply import Decision, Request
+from sandbox.webhooks import Webhooks
 
 if TYPE_CHECKING:
     from sandbox.room import Room
@@ -62,6 +63,7 @@ class Account:
         self.ledger = Ledger()
         self.faults = Faults()
         self.replays: dict[str, Replay] = {}
+        self.webhooks = Webhooks()
         self.profile = self._profile
         self.limits = Windows(self.room.contract.limits)
         self.settings: dict[str, Any] = {
@@ -82,6 +84,11 @@ class Account:
         if rule not in self.settings:
             raise UnknownSetting(rule, known=list(self.settings))
         self.settings[rule] = setting(self.room.contract.rules[rule], value)
+
+    def collect(self, decision: Decision | None, now: datetime) -> None:
+        """Post what has happened until `now`, where the vendor has webhooks."""
+        if self.room.webhooks is not None:
+            self.room.webhooks.collect(self, decision, now)
 
     def record(
         self,

@@ -24,7 +24,9 @@ YEARS = range(1970, 3000)
 
 def perform(account: Account, name: str, arguments: Arguments, now: datetime) -> Any:
     """Do an act; answers JSON. Raises UnknownSetting or BadValue, having done nothing."""
-    return ACTS[name](account, arguments, now)
+    done = ACTS[name](account, arguments, now)
+    account.collect(None, now)
+    return done
 
 
 def clock_state(account: Account, arguments: Arguments) -> dict[str, Any]:
@@ -104,6 +106,10 @@ def _clear_faults(account: Account, _: Arguments, __: datetime) -> Any:
     account.faults.clear()
 
 
+def _resend(account: Account, arguments: Arguments, _: datetime) -> Any:
+    return account.webhooks.resend(arguments.get("delivery")).number
+
+
 def _reset(account: Account, _: Arguments, __: datetime) -> Any:
     account.reset()
 
@@ -130,6 +136,7 @@ ACTS: Mapping[str, Act] = {
     "add-fault": _add_fault,
     "clear-faults": _clear_faults,
     "profile": _profile,
+    "resend-webhook": _resend,
     "reset": _reset,
     "dashboard": _dashboard,
 }

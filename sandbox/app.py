@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from sandbox.account import Accounts
 from sandbox.archive import Archive
 from sandbox.clock import Wall, wall
 from sandbox.control import Control, control_app
+from sandbox.courier import Courier
 from sandbox.deliveries import Destination, Forwarding, connect
 from sandbox.exchange import Desk
 from sandbox.front import Front
@@ -35,7 +36,8 @@ class Options:
 
     `settings` are rule switches for all accounts; `destinations` by vendor are forwarded to;
     `data_dir` makes the journal durable; `token` guards the control API; `scale` compresses the
-    forwarder's waits; `profile` is how much of the vendors' rules is enforced.
+    forwarder's waits; `profile` is how much of the vendors' rules is enforced;
+    `webhook_hosts` may be told of what happens, beside this machine.
     """
 
     vendors: Iterable[str] | None = None
@@ -48,14 +50,19 @@ class Options:
     concurrency: int = 8
     scale: float = 1.0
     profile: Profile = "faithful"
+    webhook_hosts: Collection[str] = ()
 
 
 @dataclass
 class Sandbox:
-    """An ASGI application and what is behind it. Its lifespan starts and stops the forwarder."""
+    """An ASGI application and what is behind it.
+
+    Its lifespan starts and stops the forwarder and the courier.
+    """
 
     accounts: Accounts
     switchboard: Switchboard
+    courier: Courier
     forwarding: Forwarding | None = None
     archive: Archive | None = None
 
@@ -65,10 +72,10 @@ class Sandbox:
     @asynccontextmanager
     async def lifespan(self, _: object = None) -> AsyncIterator[None]:
         try:
-            if self.forwarding is None:
-                yield
-                return
-            async with self.forwarding.forwarder:
+            async with AsyncExitStack() as running:
+                await running.enter_async_context(self.courier)
+                if self.forwarding is not None:
+                    await running.enter_async_context(self.forwarding.forwarder)
                 yield
         finally:
             if self.archive is not None:
@@ -90,8 +97,9 @@ def create_app(options: Options | None = None) -> Sandbox:
         profile=profile(options.profile),
     )
     archive = Archive(options.data_dir) if options.data_dir is not None else None
-    desks = {name: Desk(room, accounts) for name, room in rooms.items()}
-    sandbox = Sandbox(accounts, Switchboard(desks), archive=archive)
+    courier = Courier(options.webhook_hosts)
+    desks = {name: Desk(room, accounts, send=courier.send) for name, room in rooms.items()}
+    sandbox = Sandbox(accounts, Switchboard(desks), courier, archive=archive)
     rebuilt = None
     if archive is not None:
         rebuilt = asdict(rebuild(archive, accounts, sandbox.switchboard))
@@ -100,7 +108,7 @@ def create_app(options: Options | None = None) -> Sandbox:
     if options.destinations:
         sandbox.forwarding = _forwarding(sandbox, options)
     told = sandbox.forwarding.told if sandbox.forwarding is not None else None
-    control = Control(accounts, archive, told, options.token, rebuilt)
+    control = Control(accounts, archive, told, options.token, rebuilt, courier.send)
     sandbox.switchboard.front = _front(sandbox, control_app(control))
     _add_partners(sandbox)
     return sandbox

@@ -40,6 +40,10 @@ class Clock:
     def now(self) -> datetime:
         return self._frozen if self._frozen is not None else self._wall() + self._ahead
 
+    def machine(self) -> datetime:
+        """The machine's own time, whatever this clock was told: for what other programs compare."""
+        return self._wall()
+
     @property
     def frozen(self) -> bool:
         return self._frozen is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 from contracts.model import MeterboxError
 from contracts.reader import add_vendors
 from sandbox.configfile import FILE, ConfigFault, Table, table
+from sandbox.courier import loopback
 from sandbox.deliveries import Destination
 from sandbox.profile import Profile
 from sandbox.starter import example
@@ -30,9 +30,10 @@ class Server:
     seed: int = 0
     vendors: tuple[Path, ...] = ()
     profile: Profile = "faithful"
+    webhook_hosts: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.token is None and not _loopback(self.host):
+        if self.token is None and not loopback(self.host):
             why = f"is needed when others can reach server.host, {self.host}"
             raise ConfigFault([f"server.token: {why}; set it, or METERBOX_SERVER__TOKEN"])
 
@@ -84,11 +85,6 @@ def _server(given: Table) -> Server:
         except MeterboxError as fault:
             raise ConfigFault([f"server.vendors: {fault}"]) from fault
     data_dir = Path(given["data_dir"]) if "data_dir" in given else None
-    return Server(**{**given, "vendors": folders, "data_dir": data_dir})
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+    hosts = tuple(given.get("webhook_hosts", ()))
+    read = {"vendors": folders, "data_dir": data_dir, "webhook_hosts": hosts}
+    return Server(**{**given, **read})

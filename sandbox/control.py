@@ -37,13 +37,15 @@ class BadBody(MeterboxError):
 
 @dataclass(frozen=True)
 class Control:
-    """What the control API acts on. `deliveries` tells a source key's; `token` must be shown."""
+    """What the control API acts on. `deliveries` tells a source key's; `token` must be shown;
+    `send` is told of accounts with webhooks to be delivered."""
 
     accounts: Accounts
     archive: Archive | None = None
     deliveries: Deliveries | None = None
     token: str | None = None
     rebuilt: Mapping[str, int] | None = None
+    send: Callable[[Account], None] | None = None
 
     def open(self, request: Request) -> Account:
         """The account a path names, by key or handle; a new key opens one."""
@@ -60,6 +62,10 @@ class Control:
         if self.archive is not None:
             self.archive.act(account, now, Act(name, arguments))
             await self.archive.written()
+        # What the turn of a clock makes due is told now; applied again, by the next exchange.
+        account.collect(None, account.clock.now())
+        if self.send is not None and account.webhooks.waiting:
+            self.send(account)
         return done
 
     async def health(self, _: Request) -> Response:
@@ -147,6 +153,13 @@ class Control:
         told = self.deliveries(account) if self.deliveries is not None else []
         return answer({"deliveries": told})
 
+    async def show_webhooks(self, request: Request) -> Response:
+        return answer(view.webhooks(self.open(request)))
+
+    async def resend_webhook(self, request: Request) -> Response:
+        number = await self.act(request, "resend-webhook", await json_object(request))
+        return answer({"delivery": number})
+
     async def rules(self, request: Request) -> Response:
         wanted = request.query_params.get("vendor")
         if wanted is not None and wanted not in self.accounts.rooms:
@@ -226,6 +239,8 @@ def control_app(control: Control) -> ASGIApp:
             *_routes(f"{one}/profile", GET=control.show_profile, PUT=control.change_profile),
             *_routes(f"{one}/reset", POST=control.reset),
             *_routes(f"{one}/deliveries", GET=control.show_deliveries),
+            *_routes(f"{one}/webhooks", GET=control.show_webhooks),
+            *_routes(f"{one}/webhooks/resend", POST=control.resend_webhook),
             *_routes(f"{one}/dashboard/{{name}}", POST=control.dashboard),
             *_routes("/exchanges", GET=control.all_exchanges),
             *_routes("/exchanges/{id}", GET=control.exchange),

@@ -44,7 +44,8 @@ class Desk:
     """Where the exchanges of one vendor are carried out.
 
     `note` is told of each exchange before it is answered and `written` returns once what was
-    noted is safe; a durable journal supplies both.
+    noted is safe; a durable journal supplies both. `send` is told when an account has webhooks to
+    be delivered.
     """
 
     room: Room
@@ -52,6 +53,7 @@ class Desk:
     sleep: Sleep = asyncio.sleep
     note: Callable[[Account, Exchange], None] | None = None
     written: Written = _at_once
+    send: Callable[[Account], None] | None = None
 
     async def perform(self, request: Request, endpoints: Mapping[str, Endpoint]) -> Exchange:
         """Carry out one request on a path that has these endpoints by method. Raises Lost."""
@@ -67,6 +69,8 @@ class Desk:
         if self.note is not None:
             self.note(account, exchange)
             await self.written()
+        if self.send is not None and account.webhooks.waiting:
+            self.send(account)
         if fault is not None and fault.kind in ("reset", "lost-reply"):
             raise Lost(reset=fault.kind == "reset")
         return exchange
@@ -112,6 +116,7 @@ class Desk:
             fault,
         )
         request.parsed = None  # the journal keeps the bytes
+        account.collect(decision, now)
         self.accounts.feed.append(exchange)
         if decision.forward and self.accounts.forward is not None:
             self.accounts.forward(account, decision.forward)

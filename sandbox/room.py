@@ -12,6 +12,7 @@ from sandbox.auth import Problem
 from sandbox.body import Unreadable, document
 from sandbox.limits import Window
 from sandbox.reply import Decision, Reply, Request, Usage
+from sandbox.webhooks import Post
 
 if TYPE_CHECKING:
     from sandbox.account import Account
@@ -74,7 +75,8 @@ class Room:
     body, for limits that count events; `salvage` tells what usage a refused body would have been.
     `waives` says which departures from a schema an account's settings forgive. `always` adds
     headers to every reply. `tolerates` are the faults of a credential that this vendor does not
-    refuse at the door: its operations find themselves on the account that has no key.
+    refuse at the door: its operations find themselves on the account that has no key. `webhooks`
+    is how the vendor tells of what happens.
     """
 
     contract: Contract
@@ -88,6 +90,7 @@ class Room:
     waives: Callable[[Violation, Mapping[str, Any]], bool] = _strict
     always: tuple[tuple[bytes, bytes], ...] = ()
     tolerates: tuple[Problem, ...] = ()
+    webhooks: Post | None = None
 
     def body(self, endpoint: Endpoint, request: Request) -> Any:
         """The body of a request as this endpoint reads it. Raises Unreadable."""

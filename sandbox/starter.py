@@ -23,6 +23,7 @@ profile = "faithful"      # "contract" checks requests against the contract only
 # token = "change-me"     # needed when host is not loopback
 # data_dir = "data"       # keeps every account over restarts
 # vendors = ["vendors"]   # folders with more vendors
+# webhook_hosts = ["hooks.test"]  # may be sent webhooks, beside this machine
 
 [forwarding]
 concurrency = 8           # requests under way at one destination

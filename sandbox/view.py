@@ -18,8 +18,9 @@ from sandbox.clock import iso
 from sandbox.journal import Exchange
 from sandbox.ledger import Entry, Total
 from sandbox.reply import Effects, Request, Usage
+from sandbox.webhooks import Delivery, Target
 
-__all__ = ["account", "dumps", "exchange", "ledger", "rule", "settings", "summary"]
+__all__ = ["account", "dumps", "exchange", "ledger", "rule", "settings", "summary", "webhooks"]
 
 SECRET = frozenset({b"authorization", b"x-api-key", b"cookie", b"proxy-authorization"})
 SHOWN = 500
@@ -40,7 +41,7 @@ def _plain(value: Any) -> Any:
 
 def exchange(told: Exchange, of: Account) -> dict[str, Any]:
     """One exchange whole: request, answer, verdict, findings, effects."""
-    return {
+    shown = {
         **summary(told, of),
         "request": _request(told.request, of.key),
         "response": {
@@ -52,6 +53,9 @@ def exchange(told: Exchange, of: Account) -> dict[str, Any]:
         "findings": [_finding(found, of) for found in told.findings],
         "effects": [row for effects in told.effects for row in _effects(effects, of.key)],
     }
+    for secret in of.webhooks.secrets:
+        shown = _veiled(shown, secret)
+    return shown
 
 
 def summary(told: Exchange, of: Account) -> dict[str, Any]:
@@ -109,6 +113,48 @@ def account(of: Account) -> dict[str, Any]:
         "dropped": of.journal.dropped,
         "clock": {"now": iso(of.clock.now()), "frozen": of.clock.frozen},
         "faults": len(of.faults.pending()),
+    }
+
+
+def webhooks(of: Account) -> dict[str, Any]:
+    """Who is told on this account, and every delivery that is kept, oldest first."""
+    shown = {
+        "targets": [_target(target) for target in of.webhooks.targets.values()],
+        "deliveries": [_delivery(delivery) for delivery in of.webhooks.deliveries],
+        "dropped": of.webhooks.dropped,
+    }
+    for secret in (of.key, *of.webhooks.secrets):
+        shown = _veiled(shown, secret)
+    return shown
+
+
+def _target(target: Target) -> dict[str, Any]:
+    return {
+        "id": target.id,
+        "url": target.url,
+        "secret": redacted(target.secret),
+        "created": iso(target.created),
+        "types": target.types,
+        "style": target.style,
+        "enabled": target.enabled,
+    }
+
+
+def _delivery(delivery: Delivery) -> dict[str, Any]:
+    message = delivery.message
+    return {
+        "delivery": delivery.number,
+        "message": message.id,
+        "type": message.type,
+        "target": message.target,
+        "time": iso(message.at),
+        "body": _text(message.body),
+        "resent": delivery.resent,
+        "outcome": delivery.outcome,
+        "attempts": [
+            {"time": iso(attempt.at), "status": attempt.status, "why": attempt.why}
+            for attempt in delivery.attempts
+        ],
     }
 
 

@@ -72,6 +72,7 @@ def _sandbox(config: Config) -> Sandbox:
             concurrency=config.forwarding.concurrency,
             scale=config.forwarding.backoff_scale,
             profile=config.server.profile,
+            webhook_hosts=config.server.webhook_hosts,
         )
     )
 
