@@ -1,9 +1,10 @@
 """Contract cases: a request, what came before it, and exactly what the vendor answers.
 
 Texts may hold `{{now}}`, `{{now-13h}}`, `{{now+5m}}`, `{{millis-1h}}` (epoch milliseconds; a number
-when it is the whole text) and `{{id:name}}` (an identifier that is new for each run). An object
-`{"$repeat": 3, "item": ...}` is a list of three items in which `{{n}}` counts from 0. What is
-expected may hold `{"$any": true}`, `{"$pattern": "..."}` and `{"$contains": {...}}`.
+when it is the whole text), `{{id:name}}` (an identifier that is new for each run) and
+`{{kept:name}}` (what a step before kept of its answer, by `"keep": {"name": "data.0.id"}`). An
+object `{"$repeat": 3, "item": ...}` is a list of three items in which `{{n}}` counts from 0. What
+is expected may hold `{"$any": true}`, `{"$pattern": "..."}` and `{"$contains": {...}}`.
 """
 
 from __future__ import annotations
@@ -19,9 +20,12 @@ from typing import Any
 from contracts import durations
 from contracts.model import Contract, ContractFault
 
-__all__ = ["Case", "differences", "read_cases", "render"]
+__all__ = ["Case", "differences", "keep", "read_cases", "render"]
 
-MARK = re.compile(r"\{\{(now|millis)(?:([+-])([\w.]+))?\}\}|\{\{id:([\w-]+)\}\}|\{\{(n)\}\}")
+MARK = re.compile(
+    r"\{\{(now|millis)(?:([+-])([\w.]+))?\}\}|\{\{id:([\w-]+)\}\}|\{\{(n)\}\}"
+    r"|\{\{kept:([\w-]+)\}\}"
+)
 KEYS = {
     "description",
     "rules",
@@ -73,23 +77,38 @@ def _case(file: Path) -> Case:
         raise ContractFault(file, f"is not a case: {fault}") from fault
 
 
-def render(node: Any, *, now: datetime, run: str, n: int = 0) -> Any:
-    """`node` with its marks replaced; `run` makes identifiers of this run."""
+def render(
+    node: Any, *, now: datetime, run: str, n: int = 0, kept: Mapping[str, str] | None = None
+) -> Any:
+    """`node` with its marks replaced; `run` makes identifiers of this run, and without `kept`
+    what is kept stays a mark."""
+
+    def within(node: Any, n: int = n) -> Any:
+        return render(node, now=now, run=run, n=n, kept=kept)
+
     if isinstance(node, str):
-        return _rendered(node, now, run, n)
+        return _rendered(node, now, run, n, kept)
     if isinstance(node, list):
-        return [render(item, now=now, run=run, n=n) for item in node]
+        return [within(item) for item in node]
     if not isinstance(node, dict):
         return node
     if "$repeat" in node:
-        return [render(node["item"], now=now, run=run, n=i) for i in range(node["$repeat"])]
-    return {
-        _rendered(key, now, run, n): render(value, now=now, run=run, n=n)
-        for key, value in node.items()
-    }
+        return [within(node["item"], i) for i in range(node["$repeat"])]
+    return {within(key): within(value) for key, value in node.items()}
 
 
-def _rendered(text: str, now: datetime, run: str, n: int) -> Any:
+def keep(answer: Any, wanted: Mapping[str, str]) -> dict[str, str]:
+    """What a step keeps of its answer: name -> the text at a dotted path."""
+    found = {}
+    for name, path in wanted.items():
+        node = answer
+        for part in path.split("."):
+            node = node[int(part)] if isinstance(node, list) else node[part]
+        found[name] = str(node)
+    return found
+
+
+def _rendered(text: str, now: datetime, run: str, n: int, kept: Mapping[str, str] | None) -> Any:
     whole = MARK.fullmatch(text)
     if whole and whole[1] == "millis":
         return int(_moment(whole, now).timestamp() * 1000)
@@ -99,6 +118,8 @@ def _rendered(text: str, now: datetime, run: str, n: int) -> Any:
             return f"{mark[4]}-{run}"
         if mark[5]:
             return str(n)
+        if mark[6]:
+            return mark[0] if kept is None else kept[mark[6]]
         at = _moment(mark, now)
         if mark[1] == "millis":
             return str(int(at.timestamp() * 1000))

@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from contracts import credentials, durations
-from contracts.cases import Case, differences, read_cases, render
+from contracts.cases import Case, differences, keep, read_cases, render
 from contracts.conformance import violations
 from contracts.model import Contract
 from contracts.reader import read, vendors
@@ -62,9 +62,11 @@ async def send(
 
 async def run(contract: Contract, case: Case) -> None:
     async with target(contract, case) as (account, sent):
-        told = partial(render, run=uuid.uuid4().hex[:12])
+        kept: dict[str, str] = {}
+        told = partial(render, run=uuid.uuid4().hex[:12], kept=kept)
         for step in case.given:
-            await prepare(account, told(step, now=account.clock.now()), sent)
+            answer = await prepare(account, told(step, now=account.clock.now()), sent)
+            kept |= keep(answer, step.get("keep", {}))
         now = account.clock.now()
         response = await sent(told(case.request, now=now))
         assert list(answer_differences(told(case.response, now=now), response)) == []
@@ -72,16 +74,19 @@ async def run(contract: Contract, case: Case) -> None:
         look_behind(account, case, partial(told, now=now))
 
 
-async def prepare(account: Account, step: dict[str, Any], sent: Any) -> None:
+async def prepare(account: Account, step: dict[str, Any], sent: Any) -> Any:
+    """Take a step before the request; answers the JSON it gave, if any."""
     if "advance" in step:
         account.clock.advance(durations.parse(step["advance"]))
     elif "dashboard" in step:
         act = account.room.dashboard[step["dashboard"]]
-        act(account, step.get("json", {}), account.clock.now())
+        return act(account, step.get("json", {}), account.clock.now())
     else:
         response = await sent(step["request"])
         assert response.status_code == step.get("status", response.status_code), response.text
         assert response.status_code < 500
+        return response.json() if "keep" in step else None
+    return None
 
 
 def answer_differences(expected: dict[str, Any], response: httpx.Response) -> list[str]:
@@ -118,6 +123,7 @@ def look_behind(account: Account, case: Case, told: Any) -> None:
         assert exchange is not None
         found = [{"path": f.path, "rule": f.rule} for f in exchange.findings]
         assert found == told(case.findings)
+    account.elapse(account.clock.now())
     if case.totals is not None:
         totals = [
             {"customer": t.customer, "meter": t.meter, "quantity": t.quantity, "events": t.events}
