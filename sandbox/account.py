@@ -85,8 +85,15 @@ class Account:
             raise UnknownSetting(rule, known=list(self.settings))
         self.settings[rule] = setting(self.room.contract.rules[rule], value)
 
+    def elapse(self, now: datetime) -> None:
+        """Carry out what time alone has brought about by `now`, and note it in the ledger."""
+        if self.room.elapse is not None:
+            for at, effects in self.room.elapse(self, now):
+                self.ledger.record(self.journal.next - 1, at, effects)
+
     def collect(self, decision: Decision | None, now: datetime) -> None:
         """Post what has happened until `now`, where the vendor has webhooks."""
+        self.elapse(now)
         if self.room.webhooks is not None:
             self.room.webhooks.collect(self, decision, now)
 

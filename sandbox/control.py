@@ -81,6 +81,7 @@ class Control:
     async def ledger(self, request: Request) -> Response:
         account = self.open(request)
         query = dict(request.query_params)
+        account.elapse(account.clock.now())
         found = limited(entries(account.ledger, query), query)
         return answer(view.ledger(account, found, totals(account.ledger, query)))
 

@@ -11,7 +11,7 @@ from contracts.model import Contract, Endpoint, Violation
 from sandbox.auth import Problem
 from sandbox.body import Unreadable, document
 from sandbox.limits import Window
-from sandbox.reply import Decision, Reply, Request, Usage
+from sandbox.reply import Decision, Effects, Reply, Request, Usage
 from sandbox.webhooks import Post
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ class Call:
 
 
 Operation = Callable[[Call], Decision]
+Elapse = Callable[["Account", datetime], Sequence[tuple[datetime, Effects]]]
 Dashboard = Callable[["Account", Mapping[str, Any], datetime], Any]
 
 
@@ -76,7 +77,8 @@ class Room:
     `waives` says which departures from a schema an account's settings forgive. `always` adds
     headers to every reply. `tolerates` are the faults of a credential that this vendor does not
     refuse at the door: its operations find themselves on the account that has no key. `webhooks`
-    is how the vendor tells of what happens.
+    is how the vendor tells of what happens. `elapse` carries out what time alone has brought about
+    by then, and says what it did to the ledger and when: the same whenever it is asked.
     """
 
     contract: Contract
@@ -91,6 +93,7 @@ class Room:
     always: tuple[tuple[bytes, bytes], ...] = ()
     tolerates: tuple[Problem, ...] = ()
     webhooks: Post | None = None
+    elapse: Elapse | None = None
 
     def body(self, endpoint: Endpoint, request: Request) -> Any:
         """The body of a request as this endpoint reads it. Raises Unreadable."""

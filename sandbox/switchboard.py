@@ -51,8 +51,8 @@ def line(desk: Desk) -> Line:
 
 
 def _spelled(path: str) -> str:
-    """A contract's `{id}` takes any text up to the end when it comes last: ids may hold slashes."""
-    return path[:-1] + ":path}" if path.endswith("}") else path
+    """A contract's `{id}` takes any text: ids may hold slashes, percent-encoded or not."""
+    return path.replace("}", ":path}")
 
 
 def _route(path: str, edge: Edge) -> Route:

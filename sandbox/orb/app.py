@@ -10,8 +10,19 @@ from contracts.model import Contract, Endpoint, Violation
 from sandbox.batch import Batch
 from sandbox.body import content, parse
 from sandbox.idempotency import Policy, once
-from sandbox.orb import customers, errors, metrics
+from sandbox.orb import (
+    backfills,
+    customers,
+    endpoints,
+    errors,
+    events,
+    metrics,
+    refilling,
+    volume,
+    webhooks,
+)
 from sandbox.orb.rules import Ingestion, State, Terms, failures, ingest
+from sandbox.orb.store import Backfill
 from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
 from sandbox.room import Call, Room
 
@@ -36,6 +47,15 @@ def create_room(contract: Contract) -> Room:
         operations={
             "ingest": once(ingestion, IDEMPOTENCY),
             "ping": lambda _: Decision(Reply.json({"response": "pong"})),
+            "search-events": once(events.search, IDEMPOTENCY),
+            "fetch-event-volume": volume.show,
+            "amend-event": events.amend,
+            "deprecate-event": events.deprecate,
+            "create-backfill": once(backfills.create, IDEMPOTENCY),
+            "list-backfills": backfills.list_all,
+            "fetch-backfill": backfills.fetch,
+            "close-backfill": once(backfills.close, IDEMPOTENCY),
+            "revert-backfill": once(backfills.revert, IDEMPOTENCY),
             "create-customer": once(customers.create, IDEMPOTENCY),
             "list-customers": customers.list_all,
             "fetch-customer": customers.fetch,
@@ -49,27 +69,70 @@ def create_room(contract: Contract) -> Room:
             "update-metric": metrics.update,
             "archive-metric": once(metrics.archive, IDEMPOTENCY),
             "unarchive-metric": once(metrics.unarchive, IDEMPOTENCY),
+            "create-webhook-endpoint": once(endpoints.create, IDEMPOTENCY),
+            "list-webhook-endpoints": endpoints.list_all,
+            "fetch-webhook-endpoint": endpoints.fetch,
+            "update-webhook-endpoint": endpoints.update,
+            "delete-webhook-endpoint": endpoints.delete,
+            "enable-webhook-endpoint": once(endpoints.enable, IDEMPOTENCY),
+            "disable-webhook-endpoint": once(endpoints.disable, IDEMPOTENCY),
         },
         words=errors,
-        dashboard={"declare-metric": metrics.declare, "issue-invoice": customers.issue_invoice},
+        webhooks=webhooks,
+        dashboard={
+            "declare-metric": metrics.declare,
+            "issue-invoice": customers.issue_invoice,
+            "add-webhook-endpoint": endpoints.add,
+            "send-test-webhook": endpoints.send_test,
+            "webhooks": endpoints.show,
+        },
         events=_count,
         salvage=_salvage,
         waives=_waives,
+        elapse=backfills.elapse,
     )
 
 
 def ingestion(call: Call) -> Decision:
     """POST /ingest: the whole batch or nothing."""
     state: State = call.account.state
-    events = call.body["events"]
-    _refuse_batch(call, events)
-    terms = _terms(call)
-    found = failures(events, state, terms, call.now)
+    given = call.body["events"]
+    _refuse_batch(call, given)
+    terms, backfill = _terms(call), _opened(call, given)
+    if backfill is not None:
+        return _refilled(call, given, backfill, terms)
+    found = failures(given, state, terms, call.now)
     if found:
-        raise _refused(events, found, state)
-    batch = Batch(content(call.request), len(events), _events, call.now)
-    done = ingest(events, batch, state, terms)
-    return Decision(_answer(call, done), _effects(done, state))
+        raise _refused(given, found, state)
+    batch = Batch(content(call.request), len(given), _events, call.now)
+    done = ingest(given, batch, state, terms)
+    answer = _answer(call, done)
+    if not state.store.backfills:
+        return Decision(answer, _effects(done, state))
+    done, lost = refilling.sifted(done, state, call.now)
+    return Decision(answer, (*_effects(done, state), *lost))
+
+
+def _refilled(call: Call, given: Sequence[Any], backfill: Backfill, terms: Terms) -> Decision:
+    """Events for a backfill: kept, and hidden until it is reflected (rule orb.backfill.hidden)."""
+    state: State = call.account.state
+    found = refilling.failures(given, backfill, state, terms, call.now)
+    if found:
+        raise _refused(given, found, state)
+    done = refilling.ingest(given, backfill, state, terms, call.now)
+    groups = (
+        Effects("unmatched", done.unmatched, "orb.backfill.hidden", state.usage),
+        Effects("duplicate", done.duplicate, "orb.backfill.duplicate", state.usage),
+    )
+    return Decision(_answer(call, done), tuple(e for e in groups if e.items))
+
+
+def _opened(call: Call, given: Sequence[Any]) -> Backfill | None:
+    try:
+        return refilling.opened(call)
+    except Refusal as refusal:
+        told = refusal.decision
+        raise Refusal(told.reply, told.findings, _lost(given, told.findings[0].rule)) from None
 
 
 def _events(raw: bytes) -> list[Any]:
@@ -110,10 +173,6 @@ def _refuse_batch(call: Call, events: Sequence[Any]) -> None:
     if not events and call.setting("orb.ingest.empty") == "reject":
         finding = Violation("$.events", "[] should be non-empty", [], "orb.ingest.empty")
         raise Refusal(errors.validation(finding.message), [finding])
-    backfill = b"backfill_id" in call.request.query_string and call.request.query.get("backfill_id")
-    if backfill:
-        finding = Violation("$", "no such backfill", backfill, "orb.ingest.backfill")
-        raise Refusal(errors.missing_resource("Backfill", backfill), [finding])
 
 
 def _refused(events: Sequence[Any], found: Sequence[Violation], state: State) -> Refusal:

@@ -15,7 +15,7 @@ from sandbox.orb import errors
 from sandbox.reply import Refusal, Reply
 from sandbox.room import Call
 
-__all__ = ["chosen", "listed", "moments"]
+__all__ = ["chosen", "limit", "listed", "moments", "refused"]
 
 Shown = Mapping[str, Any]
 Fits = Callable[[datetime], bool]
@@ -29,10 +29,10 @@ def listed(
 ) -> Reply:
     """A page of `rows`, the newest first; `ids` are those of every row there ever was, oldest
     first, so that a cursor holds though its row has gone (rule orb.list)."""
-    limit = _limit(call)
+    most = limit(call)
     end = _end(call, ids)
     found = [id for id in reversed(ids[:end]) if id in rows]
-    page, more = found[:limit], len(found) > limit
+    page, more = found[:most], len(found) > most
     metadata = {"has_more": more, "next_cursor": _cursor(page[-1]) if more else None}
     data = [shown(rows[id]) for id in page]
     return Reply.json({"data": data, "pagination_metadata": metadata})
@@ -52,21 +52,22 @@ def chosen(call: Call, name: str, known: Sequence[str], rule: str) -> str | None
     """A filter of the query that takes one of a few words; None when it is not given."""
     value = call.request.query.get(name)
     if value is not None and value not in known:
-        raise _refused(name, f"{value!r} is not one of {list(known)!r}", value, rule)
+        raise refused(name, f"{value!r} is not one of {list(known)!r}", value, rule)
     return value
 
 
-def _limit(call: Call) -> int:
+def limit(call: Call) -> int:
+    """How many rows a page has (rule orb.list)."""
     text = call.request.query.get("limit")
     if text is None:
         return DEFAULT
     if not re.fullmatch(r"[+-]?[0-9]{1,9}", text):
-        raise _refused("limit", f"{text!r} is not of type 'integer'", text, "orb.list")
+        raise refused("limit", f"{text!r} is not of type 'integer'", text, "orb.list")
     if int(text) < 1:
-        raise _refused("limit", f"{int(text)} is less than the minimum of 1", text, "orb.list")
+        raise refused("limit", f"{int(text)} is less than the minimum of 1", text, "orb.list")
     if int(text) > MOST:
         why = f"{int(text)} is greater than the maximum of {MOST}"
-        raise _refused("limit", why, text, "orb.list")
+        raise refused("limit", why, text, "orb.list")
     return int(text)
 
 
@@ -79,7 +80,7 @@ def _end(call: Call, ids: Sequence[str]) -> int:
         return ids.index(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode())
     except ValueError:
         why = f"{cursor!r} is not a cursor of this list"
-        raise _refused("cursor", why, cursor, "orb.list.cursor") from None
+        raise refused("cursor", why, cursor, "orb.list.cursor") from None
 
 
 def _cursor(id: str) -> str:
@@ -93,9 +94,10 @@ def _moment(name: str, text: str) -> datetime:
         except ValueError:
             pass
     hint = "; a + in a query is written %2B" if " " in text else ""
-    raise _refused(name, f"{text!r} is not a 'date-time'", text, "orb.list.created-at", hint)
+    raise refused(name, f"{text!r} is not a 'date-time'", text, "orb.list.created-at", hint)
 
 
-def _refused(name: str, why: str, value: str, rule: str, hint: str = "") -> Refusal:
+def refused(name: str, why: str, value: str, rule: str, hint: str = "") -> Refusal:
+    """A 400 about one parameter of the query."""
     finding = Violation(json_path([name]), why + hint, value, rule)
     return Refusal(errors.validation(why), [finding])

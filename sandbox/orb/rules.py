@@ -7,83 +7,32 @@ of every event, then keys; any failure refuses the whole batch, and nothing is k
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from contracts.model import Violation
 from sandbox.batch import Batch
-from sandbox.orb.happenings import Happening
-from sandbox.orb.metering import Metric, metered
-from sandbox.reply import Effects, Usage
+from sandbox.orb.state import Deleted, State
+from sandbox.orb.store import again, in_force, versions
+from sandbox.reply import Effects
 
-__all__ = ["Deleted", "Ingestion", "State", "Terms", "attributed", "failures", "ingest"]
+__all__ = [
+    "Deleted",
+    "Ingestion",
+    "State",
+    "Terms",
+    "attributed",
+    "conflicts",
+    "deprecated",
+    "failures",
+    "ingest",
+    "stamped",
+    "unknown_customers",
+]
 
 Event = dict[str, Any]
 instant = datetime.fromisoformat
-
-
-@dataclass(frozen=True, slots=True)
-class Deleted:
-    """A customer that is no more, as it last was, and since when."""
-
-    customer: dict[str, Any]
-    at: datetime
-
-
-@dataclass
-class State:
-    """What Orb keeps of one account.
-
-    `seen` is idempotency key -> the events it came with; `waiting` is external id -> events that
-    name it and no customer does; `happenings` is what webhook endpoints are told, oldest first.
-    `created` are the ids of all customers there ever were, oldest first; `deleted` are those that
-    are no more, `invoiced` those that have an issued invoice, and `parents` is child -> parent.
-    """
-
-    customers: dict[str, dict[str, Any]] = field(default_factory=dict)
-    by_external_id: dict[str, str] = field(default_factory=dict)
-    seen: dict[str, Batch] = field(default_factory=dict)
-    waiting: dict[str, list[Sequence[Event]]] = field(default_factory=dict)
-    happenings: list[Happening] = field(default_factory=list)
-    created: list[str] = field(default_factory=list)
-    deleted: dict[str, Deleted] = field(default_factory=dict)
-    invoiced: set[str] = field(default_factory=set)
-    parents: dict[str, str] = field(default_factory=dict)
-    metrics: dict[str, Metric] = field(default_factory=dict)
-    items: dict[str, dict[str, Any]] = field(default_factory=dict)
-    declared: bool = False
-
-    def usage(self, event: Event) -> Usage | tuple[Usage, ...]:
-        """One event counts once, under its name, until a metric is declared (rule
-        orb.ledger.count)."""
-        customer = event.get("external_customer_id")
-        if customer is None:
-            id = event["customer_id"]
-            known = self.customers.get(id) or self.deleted[id].customer
-            customer = known["external_customer_id"] or id
-        if self.declared:
-            return metered(event, customer, self.metrics.values())
-        return Usage(event["idempotency_key"], customer, event["event_name"], 1)
-
-    def accepted(self, events: Sequence[Event], rule: str | None = None) -> tuple[Effects, ...]:
-        """Events that are billed, and those that no declared metric counts."""
-        if not self.declared:
-            return (Effects("accepted", events, rule, self.usage),) if events else ()
-        counted: list[Event] = []
-        rest: list[Event] = []
-        for event in events:
-            usages = metered(event, None, self.metrics.values())
-            billed = any(usage.unbilled is None for usage in usages)
-            (counted if billed else rest).append(event)
-        return tuple(
-            effects
-            for effects in (
-                Effects("accepted", counted, rule, self.usage),
-                Effects("unmatched", rest, "orb.metric.unmatched", self.usage, open=True),
-            )
-            if effects.items
-        )
 
 
 @dataclass(slots=True)
@@ -117,11 +66,13 @@ def failures(events: Sequence[Event], state: State, terms: Terms, now: datetime)
         for index, event in enumerate(events):
             found += _untimely(index, event, oldest, newest, terms)
     if {event.get("customer_id") for event in events} != {None}:
-        found += _unknown_customers(events, state)
+        found += unknown_customers(events, state)
     if len(set(keys)) != len(keys):
-        found += _conflicts(events, terms)
+        found += conflicts(events, terms)
     if terms.other_body == "reject":
         found += _changed(events, state, terms, now)
+    if state.store.deprecated:
+        found += deprecated(events, state)
     return found
 
 
@@ -132,10 +83,18 @@ def ingest(events: Sequence[Event], batch: Batch, state: State, terms: Terms) ->
     """
     keys = [event["idempotency_key"] for event in events]
     new = dict.fromkeys(keys, batch)
-    if len(new) == len(keys) and state.seen.keys().isdisjoint(new):
+    store = state.store
+    if (
+        len(new) == len(keys)
+        and state.seen.keys().isdisjoint(new)
+        and store.touched.keys().isdisjoint(new)
+    ):
         state.seen.update(new)
+        store.batches.append((batch.received, batch))
         return _matched(events, batch, state, terms)
     fresh, old = _apart(events, state, terms, batch.received)
+    again(fresh, batch, state)
+    store.batches.append((batch.received, fresh))
     state.seen.update(dict.fromkeys([event["idempotency_key"] for event in fresh], batch))
     done = _matched(fresh, fresh, state, terms)
     return Ingestion(done.matched, done.unmatched, old)
@@ -154,21 +113,29 @@ def _timely(events: Sequence[Event], oldest: datetime, newest: datetime) -> bool
     return oldest <= min(stamps) and max(stamps) <= newest
 
 
+def stamped(path: str, event: Event, terms: Terms) -> datetime | Violation:
+    """An event's timestamp in UTC, or what is wrong with it."""
+    written = event["timestamp"]
+    try:
+        at = instant(written.upper())
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=UTC)
+        if at.utcoffset() and terms.other_offsets == "reject":
+            why = f"Event timestamp {at.isoformat()} must be in UTC."
+            return Violation(path, why, written, "orb.ingest.timestamp-offset")
+        return at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        why = f"{written!r} is not a 'date-time'"
+        return Violation(path, why, written, "orb.ingest.timestamp")
+
+
 def _untimely(
     index: int, event: Event, oldest: datetime, newest: datetime, terms: Terms
 ) -> list[Violation]:
     path, written = f"$.events[{index}].timestamp", event["timestamp"]
-    try:
-        at = instant(written.upper())
-    except ValueError:
-        why = f"{written!r} is not a 'date-time'"
-        return [Violation(path, why, written, "orb.ingest.timestamp")]
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    if at.utcoffset() and terms.other_offsets == "reject":
-        why = f"Event timestamp {at.isoformat()} must be in UTC."
-        return [Violation(path, why, written, "orb.ingest.timestamp-offset")]
-    at = at.astimezone(UTC)
+    at = stamped(path, event, terms)
+    if isinstance(at, Violation):
+        return [at]
     if at < oldest:
         why = (
             f"Event timestamp {at.isoformat()} must be later than {oldest.isoformat()} "
@@ -181,7 +148,8 @@ def _untimely(
     return []
 
 
-def _unknown_customers(events: Sequence[Event], state: State) -> list[Violation]:
+def unknown_customers(events: Sequence[Event], state: State) -> list[Violation]:
+    """Events with a customer_id that no customer has (rule orb.ingest.customer-exists)."""
     found = []
     for index, event in enumerate(events):
         id = event.get("customer_id")
@@ -192,7 +160,7 @@ def _unknown_customers(events: Sequence[Event], state: State) -> list[Violation]
     return found
 
 
-def _conflicts(events: Sequence[Event], terms: Terms) -> list[Violation]:
+def conflicts(events: Sequence[Event], terms: Terms) -> list[Violation]:
     """Keys that come twice in one batch, with different bodies or, by switch, at all."""
     first: dict[str, Event] = {}
     found = []
@@ -211,6 +179,18 @@ def _conflicts(events: Sequence[Event], terms: Terms) -> list[Violation]:
     return found
 
 
+def deprecated(events: Sequence[Event], state: State) -> list[Violation]:
+    """Keys of deprecated events, which are not taken again (rule orb.ingest.deprecated)."""
+    found = []
+    for index, event in enumerate(events):
+        key = event["idempotency_key"]
+        if key in state.store.deprecated:
+            why = f"Event {key} was deprecated and cannot be ingested again."
+            path = f"$.events[{index}].idempotency_key"
+            found.append(Violation(path, why, key, "orb.ingest.deprecated"))
+    return found
+
+
 def _changed(events: Sequence[Event], state: State, terms: Terms, now: datetime) -> list[Violation]:
     found = []
     for index, event in enumerate(events):
@@ -225,12 +205,16 @@ def _changed(events: Sequence[Event], state: State, terms: Terms, now: datetime)
 def _known(key: str, state: State, terms: Terms, now: datetime) -> bool:
     """Whether a key is still deduplicated (rule orb.ingest.dedup-window)."""
     before = state.seen.get(key)
-    return before is not None and (terms.forget == "never" or now - before.received <= terms.grace)
+    came = [] if before is None else [before.received]
+    for version in state.store.touched.get(key, ()):
+        if version.backfill is not None and version.backfill.status != "reverted":
+            came.append(version.since)
+    return any(terms.forget == "never" or now - at <= terms.grace for at in came)
 
 
 def _first(key: str, state: State) -> Event:
     """The event that a known key came with first."""
-    return next(event for event in state.seen[key] if event["idempotency_key"] == key)
+    return versions(key, state, {})[0].event
 
 
 def _apart(
@@ -267,10 +251,19 @@ def _matched(
 def attributed(state: State, external_id: str | None) -> tuple[Effects, ...]:
     """What a new customer brings into the ledger: the events that waited for it."""
     batches = state.waiting.pop(external_id, []) if external_id is not None else []
+    read: dict[Batch, dict[str, Event]] = {}
     events = [
         event
         for batch in batches
         for event in batch
-        if event.get("external_customer_id") == external_id
+        if event.get("external_customer_id") == external_id and _counts(event, state, read)
     ]
     return state.accepted(events, "orb.customer.attribution")
+
+
+def _counts(event: Event, state: State, read: dict[Batch, dict[str, Event]]) -> bool:
+    """Whether an event that waited still counts: a backfill may stand in its place by now."""
+    if not state.store.backfills:
+        return True
+    known = versions(event["idempotency_key"], state, read)
+    return any(in_force(version, state) for version in known if version.event == event)

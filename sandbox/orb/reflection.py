@@ -1,0 +1,155 @@
+"""What a backfill does to the usage that is billed, when it is reflected and when it is undone.
+
+Time alone brings both about: they are worked out when somebody next asks, as of when they were
+due (rules orb.backfill.reflected and orb.backfill.revert).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from sandbox.orb.happenings import Happening
+from sandbox.orb.store import Backfill, Version, in_force, reached
+from sandbox.reply import Effects, Usage
+
+if TYPE_CHECKING:
+    from sandbox.orb.state import State
+
+__all__ = ["due", "named", "settled", "shown"]
+
+Event = dict[str, Any]
+Told = tuple[datetime, Effects]
+
+
+def shown(backfill: Backfill) -> dict[str, Any]:
+    """A backfill as Orb shows it."""
+    reverted = backfill.reverted_at
+    return {
+        "id": backfill.id,
+        "status": backfill.status,
+        "created_at": backfill.created_at.isoformat(),
+        "timeframe_start": backfill.start.isoformat(),
+        "timeframe_end": backfill.end.isoformat(),
+        "events_ingested": backfill.events,
+        "close_time": backfill.close_time.isoformat(),
+        "reverted_at": reverted.isoformat() if reverted is not None else None,
+        "customer_id": backfill.customer_id,
+        "replace_existing_events": backfill.replace,
+        "deprecation_filter": backfill.filter,
+    }
+
+
+def settled(state: State, settings: Mapping[str, Any], now: datetime) -> list[Told]:
+    """Carry out all that was due by now, in the order it fell due."""
+    told: list[Told] = []
+    takes = settings["orb.backfill.reflection-time"]
+    while True:
+        waiting = [
+            (at, backfill)
+            for backfill in state.store.backfills.values()
+            if (at := due(backfill, takes)) is not None and at <= now
+        ]
+        if not waiting:
+            return told
+        at, backfill = min(waiting, key=lambda one: one[0])
+        waits = settings["orb.ingest.unknown-external-customer"] == "unmatched"
+        change = _reflected if backfill.status == "pending" else _reverted
+        told += [(at, effects) for effects in change(backfill, state, at, waits)]
+
+
+def due(backfill: Backfill, takes: timedelta) -> datetime | None:
+    """When the change under way is done; None when none is."""
+    if backfill.status == "pending":
+        return backfill.close_time + takes
+    return backfill.due if backfill.status == "pending_revert" else None
+
+
+def _reflected(backfill: Backfill, state: State, at: datetime, waits: bool) -> Iterator[Effects]:
+    affected = dict(reached(backfill, state))
+    before = {id: _counting(every, state) for id, every in affected.items()}
+    backfill.status, backfill.reflected_at = "reflected", at
+    backfill.order = state.store.turn(at)
+    after = {id: _counting(every, state) for id, every in affected.items()}
+    removed, gained = _differing(before, after, state)
+    if removed:
+        yield Effects("removed", removed, "orb.backfill.replace")
+    matched, unmatched = _apart(gained, state, waits)
+    yield from state.accepted(matched, "orb.backfill.reflected")
+    if unmatched:
+        for external_id in {event["external_customer_id"] for event in unmatched}:
+            state.waiting.setdefault(external_id, []).append(unmatched)
+        yield _unmatched(unmatched, state)
+    state.happenings.append(Happening("backfill.reflected", at, shown(backfill)))
+
+
+def _reverted(backfill: Backfill, state: State, at: datetime, waits: bool) -> Iterator[Effects]:
+    affected = dict(reached(backfill, state))
+    before = {id: _counting(every, state) for id, every in affected.items()}
+    backfill.status, backfill.reverted_at, backfill.due = "reverted", at, None
+    after = {id: _counting(every, state) for id, every in affected.items()}
+    removed, gained = _differing(before, after, state)
+    if removed:
+        yield Effects("removed", removed, "orb.backfill.revert")
+    matched, unmatched = _apart(gained, state, waits)
+    yield from state.accepted(matched, "orb.backfill.revert")
+    if unmatched:  # they wait for their customer since they came
+        yield _unmatched(unmatched, state)
+    state.happenings.append(Happening("backfill.reverted", at, shown(backfill)))
+
+
+def _unmatched(events: Sequence[Event], state: State) -> Effects:
+    return Effects("unmatched", events, "orb.ingest.unknown-external-customer", state.usage)
+
+
+def _counting(every: Sequence[Version], state: State) -> list[Version]:
+    return [version for version in every if in_force(version, state)]
+
+
+def _differing(
+    before: Mapping[str, Sequence[Version]], after: Mapping[str, Sequence[Version]], state: State
+) -> tuple[list[Usage], list[Event]]:
+    """What no longer counts, by the names the ledger has it under, and what counts from now on.
+
+    The ledger calls a second event of the same id `id+`; where an id has two events that count,
+    all are taken out and those that stay are put in again.
+    """
+    removed: list[Usage] = []
+    gained: list[Event] = []
+    for id, old in before.items():
+        new = after[id]
+        if list(old) != list(new):
+            removed += named(id, old, state)
+            gained += [version.event for version in new]
+    return removed, gained
+
+
+def named(id: str, counting: Sequence[Version], state: State) -> list[Usage]:
+    """The events of one id that count, each under the name that the ledger has it by."""
+    return [
+        replace(_first(state.usage(version.event)), event=id + "+" * place)
+        for place, version in enumerate(counting)
+    ]
+
+
+def _first(usages: Usage | tuple[Usage, ...]) -> Usage:
+    return usages[0] if isinstance(usages, tuple) else usages
+
+
+def _apart(events: Sequence[Event], state: State, waits: bool) -> tuple[list[Event], list[Event]]:
+    """Events of customers there are, and those that wait for theirs; those of a deleted one are in
+    neither."""
+    matched: list[Event] = []
+    unmatched: list[Event] = []
+    for event in events:
+        id = event.get("customer_id")
+        if id is not None:
+            if id in state.customers:
+                matched.append(event)
+        elif not waits or event["external_customer_id"] in state.by_external_id:
+            matched.append(event)
+        else:
+            unmatched.append(event)
+    return matched, unmatched
