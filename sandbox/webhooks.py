@@ -93,10 +93,14 @@ class Post(Protocol):
 
 
 class Webhooks:
-    """The targets, and the latest `kept` deliveries; older ones are dropped and counted."""
+    """The targets, and the latest `kept` deliveries; older ones are dropped and counted.
+
+    `known` are the ids of all targets there ever were, oldest first.
+    """
 
     def __init__(self, kept: int = KEPT) -> None:
         self.targets: dict[str, Target] = {}
+        self.known: list[str] = []
         self.secrets: set[str] = set()
         self.deliveries: deque[Delivery] = deque(maxlen=kept)
         self.count = 0
@@ -114,6 +118,7 @@ class Webhooks:
     def add(self, target: Target) -> None:
         """A new target; its secret is never shown again."""
         self.targets[target.id] = target
+        self.known.append(target.id)
         self.secrets.add(target.secret)
 
     def post(self, message: Message, *, resent: bool = False) -> Delivery:
