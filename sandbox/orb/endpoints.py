@@ -97,7 +97,7 @@ def send_test(account: Account, arguments: Mapping[str, Any], now: datetime) -> 
     """resource_event.test to one endpoint, or to all (rule orb.webhook.test)."""
     targets = account.webhooks.targets
     id = arguments.get("endpoint_id")
-    if id is not None and id not in targets:
+    if id is not None and (not isinstance(id, str) or id not in targets):
         raise BadValue("endpoint_id", id, "the id of a webhook endpoint")
     wanted = [targets[id]] if id is not None else list(targets.values())
     dispatch(account, Happening("resource_event.test", now, None, {"message": GREETING}), wanted)
