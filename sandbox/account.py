@@ -12,7 +12,7 @@ from contracts.model import BadValue, Rule, UnknownSetting
 from sandbox.auth import handle
 from sandbox.clock import Clock, Wall, wall
 from sandbox.faults import Fault, Faults
-from sandbox.idempotency import Replay
+from sandbox.idempotency import InFlight, Replay
 from sandbox.journal import Exchange, Journal
 from sandbox.ledger import Ledger
 from sandbox.limits import Windows
@@ -63,6 +63,7 @@ class Account:
         self.ledger = Ledger()
         self.faults = Faults()
         self.replays: dict[str, Replay] = {}
+        self.in_flight = InFlight()
         self.webhooks = Webhooks()
         self.profile = self._profile
         self.limits = Windows(self.room.contract.limits)

@@ -16,6 +16,7 @@ from sandbox.account import Account, Accounts
 from sandbox.auth import Credential, credential
 from sandbox.body import Unreadable
 from sandbox.faults import Fault
+from sandbox.idempotency import echoed
 from sandbox.journal import Exchange
 from sandbox.profile import leniently, overlooked
 from sandbox.reply import Decision, Effects, Refusal, Reply, Request
@@ -61,10 +62,8 @@ class Desk:
         account = self._account(found)
         endpoint = endpoints.get(request.method)
         fault = None
-        if account.faults:
-            fault = account.faults.strike(endpoint.name if endpoint else None)
-            if fault is not None and fault.kind == "delay":
-                await self.sleep(fault.seconds)
+        if account.faults or account.in_flight:
+            fault = await self._before(account, request, endpoint)
         exchange = self.settle(account, request, endpoints, found, fault, account.clock.now())
         if self.note is not None:
             self.note(account, exchange)
@@ -74,6 +73,20 @@ class Desk:
         if fault is not None and fault.kind in ("reset", "lost-reply"):
             raise Lost(reset=fault.kind == "reset")
         return exchange
+
+    async def _before(
+        self, account: Account, request: Request, endpoint: Endpoint | None
+    ) -> Fault | None:
+        """What goes wrong before the request is decided; a delay keeps it under way so long."""
+        operation = self.room.operations[endpoint.name] if endpoint else None
+        fault = account.faults.strike(endpoint.name if endpoint else None)
+        if fault is not None and fault.kind == "delay":
+            with account.in_flight.held(request, operation):
+                await self.sleep(fault.seconds)
+        undisturbed = fault is None or fault.kind == "delay"
+        if undisturbed and account.in_flight.before(request, operation):
+            return Fault("in-flight")
+        return fault
 
     def repeat(
         self,
@@ -108,7 +121,7 @@ class Desk:
         if fault is not None and fault.kind in ("status", "reset"):
             decision = Decision(self._struck(fault))
         else:
-            decision = self._decided(account, request, endpoint, endpoints, found, now)
+            decision = self._decided(account, request, endpoint, endpoints, found, fault, now)
         exchange = account.record(
             request,
             endpoint.name if endpoint else None,
@@ -135,6 +148,7 @@ class Desk:
         endpoint: Endpoint | None,
         endpoints: Mapping[str, Endpoint],
         found: Credential,
+        fault: Fault | None,
         now: datetime,
     ) -> Decision:
         try:
@@ -143,14 +157,17 @@ class Desk:
             if found.problem is not None and not self._tolerated(found, endpoint):
                 raise self._stranger(found, request)
             odd = self._odd_media(account, request, endpoint)
-            call = Call(account, endpoint, request, self._body(request, endpoint), now)
+            body = self._body(request, endpoint)
+            concurrent = fault is not None and fault.kind == "in-flight"
+            call = Call(account, endpoint, request, body, now, concurrent)
             self._limit(call)
             decision = self._operated(call)
             return (
                 decision if odd is None else replace(decision, findings=(*decision.findings, odd))
             )
         except Refusal as refusal:
-            return refusal.decision
+            operation = self.room.operations[endpoint.name] if endpoint else None
+            return echoed(refusal.decision, request, operation)
 
     def _operated(self, call: Call) -> Decision:
         schema, lenient = call.endpoint.request, call.account.profile == "contract"

@@ -14,12 +14,13 @@ from contracts.model import BadValue, UnknownSetting
 
 __all__ = ["Fault", "Faults"]
 
-Kind = Literal["delay", "status", "reset", "lost-reply"]
+Kind = Literal["delay", "status", "reset", "lost-reply", "in-flight"]
 KINDS: dict[str, str] = {
     "delay": "wait `seconds`, then go on as usual",
     "status": "answer `status` in the vendor's words, applying nothing",
     "reset": "reset the connection, applying nothing",
     "lost-reply": "apply the request, then close the connection without an answer",
+    "in-flight": "answer as while another request with the same Idempotency-Key is under way",
 }
 FORMS: dict[str, tuple[type | UnionType, str]] = {
     "kind": (str, f"one of {', '.join(KINDS)}"),

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from contracts.model import Violation
-from sandbox.reply import Decision, Refusal, Reply
+from sandbox.reply import Decision, Refusal, Reply, Request
 
 if TYPE_CHECKING:
     from sandbox.room import Call, Operation
 
-__all__ = ["Policy", "Replay", "once"]
+__all__ = ["InFlight", "Once", "Policy", "Replay", "echoed", "once"]
 
 
 @dataclass(slots=True)
@@ -26,13 +27,42 @@ class Replay:
     reply: Reply
 
 
+class InFlight:
+    """Requests with a key of which the vendor has not decided yet: each key's first one."""
+
+    def __init__(self) -> None:
+        self._first: dict[str, Request] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._first)
+
+    @contextmanager
+    def held(self, request: Request, operation: Operation | None) -> Iterator[None]:
+        """The request is under way as long as this lasts, unless one with its key is already."""
+        key = _claimed(request, operation)
+        if key is not None:
+            self._first.setdefault(key, request)
+        try:
+            yield
+        finally:
+            if key is not None and self._first.get(key) is request:
+                del self._first[key]
+
+    def before(self, request: Request, operation: Operation | None) -> bool:
+        """Whether another request with this one's key is under way."""
+        key = _claimed(request, operation)
+        first = self._first.get(key) if key is not None else None
+        return first is not None and first is not request
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """A vendor's way with the header.
 
     `rule` is the rule id; `kept` how long a reply is replayed; `misused` the vendor's refusal of a
     key that came with another request; `replayed` headers that mark a replay; `longest` the longest
-    key, and `too_long` the refusal of a longer one.
+    key, and `too_long` the refusal of a longer one; `busy` the refusal of a key whose first request
+    is under way, where the vendor has one, and `busy_rule` its rule id.
     """
 
     rule: str
@@ -41,21 +71,57 @@ class Policy:
     replayed: tuple[tuple[bytes, bytes], ...] = ()
     longest: int | None = None
     too_long: Callable[[str], Reply] | None = None
+    busy: Callable[[str], Reply] | None = None
+    busy_rule: str | None = None
 
 
-def once(operation: Operation, policy: Policy) -> Operation:
-    """The operation, carried out once for each Idempotency-Key."""
+@dataclass(frozen=True, slots=True)
+class Once:
+    """An operation that is carried out once for each Idempotency-Key."""
 
-    def decide(call: Call) -> Decision:
+    operation: Operation
+    policy: Policy
+
+    def __call__(self, call: Call) -> Decision:
         key = call.request.header("idempotency-key")
         if key is None:
-            return operation(call)
-        if policy.too_long is not None and policy.longest and len(key) > policy.longest:
-            why = f"the Idempotency-Key has {len(key)} characters, more than {policy.longest}"
-            raise Refusal(policy.too_long(key), [Violation("$", why, key, policy.rule)])
-        return _replayed(call, key, policy) or _first(call, key, operation)
+            return self.operation(call)
+        _refuse(call, key, self.policy)
+        return _replayed(call, key, self.policy) or _first(call, key, self.operation)
 
-    return decide
+
+def once(operation: Operation, policy: Policy) -> Once:
+    """The operation, carried out once for each Idempotency-Key."""
+    return Once(operation, policy)
+
+
+def _claimed(request: Request, operation: Operation | None) -> str | None:
+    """The key that the request holds while it is under way, if its operation minds."""
+    minds = isinstance(operation, Once) and operation.policy.busy is not None
+    return request.header("idempotency-key") if minds else None
+
+
+def _refuse(call: Call, key: str, policy: Policy) -> None:
+    """Keys that are too long, or under way."""
+    if policy.too_long is not None and policy.longest and len(key) > policy.longest:
+        why = f"the Idempotency-Key has {len(key)} characters, more than {policy.longest}"
+        raise Refusal(policy.too_long(key), [Violation("$", why, key, policy.rule)])
+    if policy.busy is not None and call.concurrent:
+        why = "the first request with this Idempotency-Key is still under way"
+        rule = policy.busy_rule or policy.rule
+        raise Refusal(policy.busy(key), [Violation("$", why, key, rule)])
+
+
+def echoed(decision: Decision, request: Request, operation: Operation | None) -> Decision:
+    """A refusal of a request whose operation minds its key carries the key too."""
+    key = request.header("idempotency-key")
+    return _echoing(decision, key) if key is not None and isinstance(operation, Once) else decision
+
+
+def _echoing(decision: Decision, key: str) -> Decision:
+    echo = (b"idempotency-key", key.encode("latin-1"))
+    reply = replace(decision.reply, headers=(*decision.reply.headers, echo))
+    return replace(decision, reply=reply)
 
 
 def _fingerprint(call: Call) -> bytes:
@@ -77,8 +143,6 @@ def _replayed(call: Call, key: str, policy: Policy) -> Decision | None:
 
 
 def _first(call: Call, key: str, operation: Operation) -> Decision:
-    decision = operation(call)
-    echo = (b"idempotency-key", key.encode("latin-1"))
-    reply = replace(decision.reply, headers=(*decision.reply.headers, echo))
-    call.account.replays[key] = Replay(call.now, _fingerprint(call), reply)
-    return replace(decision, reply=reply)
+    decision = _echoing(operation(call), key)
+    call.account.replays[key] = Replay(call.now, _fingerprint(call), decision.reply)
+    return decision

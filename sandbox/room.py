@@ -22,13 +22,15 @@ __all__ = ["Call", "Operation", "Room", "Words"]
 
 @dataclass(slots=True)
 class Call:
-    """What an operation decides on. `body` conforms to the endpoint's request schema."""
+    """What an operation decides on. `body` conforms to the endpoint's request schema;
+    `concurrent` is whether a request with the same Idempotency-Key is under way."""
 
     account: Account
     endpoint: Endpoint
     request: Request
     body: Any
     now: datetime
+    concurrent: bool = False
 
     def setting(self, rule: str) -> Any:
         """The value of a rule's switch on this account."""

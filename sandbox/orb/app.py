@@ -34,6 +34,8 @@ IDEMPOTENCY = Policy(
     misused=errors.conflict,
     replayed=((b"idempotent-replayed", b"true"),),
     longest=64,
+    busy=errors.in_flight,
+    busy_rule="orb.idempotency.in-flight",
     too_long=lambda key: errors.validation(
         f"Idempotency-Key has {len(key)} characters; at most 64."
     ),

@@ -18,6 +18,7 @@ __all__ = [
     "constraint",
     "duplicate_resource",
     "failing",
+    "in_flight",
     "limited",
     "missing_resource",
     "refused_events",
@@ -107,6 +108,11 @@ def conflict(key: str) -> Reply:
     return problem(409, "409-resource-conflict", "Resource conflict.", detail)
 
 
+def in_flight(key: str) -> Reply:
+    detail = f"A request with Idempotency-Key {key} is in progress."
+    return problem(409, "409-resource-conflict", "Resource conflict.", detail)
+
+
 def unauthorized(_: Problem, __: Request) -> Reply:
     return problem(401, "401-authentication-error", "Authentication error.")
 
@@ -142,6 +148,8 @@ def failing(status: int, retry_after: int | None) -> Reply:
         status, "500-internal-server-error" if status >= 500 else "400-constraint-violation"
     )
     reply = problem(status, kind, None)
-    if retry_after is None:
-        return reply
-    return Reply(status, reply.body, reply.media, ((b"retry-after", str(retry_after).encode()),))
+    if status >= 500:  # rule orb.problem.transient
+        reply.headers += ((b"transient-error", b"true"),)
+    if retry_after is not None:
+        reply.headers += ((b"retry-after", str(retry_after).encode()),)
+    return reply

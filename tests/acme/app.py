@@ -62,6 +62,7 @@ def create_room(contract: Contract) -> Room:
         replayed=((b"replayed", b"true"),),
         longest=20,
         too_long=lambda _: error(400, "key too long"),
+        busy=lambda key: error(409, f"{key} is under way"),
     )
     return Room(
         contract,

@@ -19,6 +19,7 @@ from contracts.model import Contract
 from contracts.reader import read, vendors
 from sandbox.account import Account
 from sandbox.app import Options, create_app
+from sandbox.faults import Fault
 
 NOW = datetime(2026, 1, 15, 12, 0, 0, 250_000, tzinfo=UTC)
 CASES = [
@@ -78,6 +79,8 @@ async def prepare(account: Account, step: dict[str, Any], sent: Any) -> Any:
     """Take a step before the request; answers the JSON it gave, if any."""
     if "advance" in step:
         account.clock.advance(durations.parse(step["advance"]))
+    elif "fault" in step:
+        account.faults.add(Fault.read(step["fault"]))
     elif "dashboard" in step:
         act = account.room.dashboard[step["dashboard"]]
         return act(account, step.get("json", {}), account.clock.now())

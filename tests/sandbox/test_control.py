@@ -155,7 +155,10 @@ def test_faults_are_added_shown_and_cleared(ask: Ask, at: str) -> None:
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
-        ({"kind": "lost"}, "kind: 'lost' is not one of delay, status, reset, lost-reply"),
+        (
+            {"kind": "lost"},
+            "kind: 'lost' is not one of delay, status, reset, lost-reply, in-flight",
+        ),
         ({"kind": "reset", "tmes": 1}, "Did you mean 'times'?"),
         ({"kind": "reset", "endpoint": "record-use"}, "did you mean 'record-usage'?"),
         ({}, "kind"),
