@@ -50,7 +50,7 @@ class Unsampled(MeterboxError):
 def sample(schema: Schema, seed: str, echoed: Mapping[str, Any] | None = None) -> Any:
     """A value that conforms; `echoed` are values for the properties of these names, where they fit.
 
-    Raises Unsampled.
+    The last of them is for `id` where no property has its name. Raises Unsampled.
     """
     for number in range(TRIES):
         nulls = number % 2 == 0  # where null will not do after all, the next try does without
@@ -113,7 +113,8 @@ class _Maker:
             if word in node:
                 yield node[word]
         if "if" in node:
-            yield [node.get("then", {}), node.get("else", {})]
+            # An `if` tells the exception; what it leaves is the rule.
+            yield [node.get("else", {}), node.get("then", {})]
 
     def _target(self, reference: str) -> Any:
         node: Any = self.schema.document
@@ -141,9 +142,15 @@ class _Maker:
     def _object(self, flat: Node, depth: int) -> dict[str, Any]:
         known: Node = flat.get("properties", {})
         wanted = [*flat.get("required", ())]
-        wanted += [name for name in known if name in self.echoed and name not in wanted]
+        # Only what is at the top is about the thing that was asked for.
+        given = self._given(known) if depth == 0 else {}
+        wanted += [name for name in known if name in given and name not in wanted]
         other = flat.get("additionalProperties", True)
-        made = {name: self._property(name, known.get(name, other), depth) for name in wanted}
+        made = {}
+        for name in wanted:
+            node = known.get(name, other)
+            fits = name in given and self._fits(node, given[name])
+            made[name] = given[name] if fits else self.value(node, depth + 1)
         for name in known:
             if len(made) >= flat.get("minProperties", 0):
                 break
@@ -152,11 +159,11 @@ class _Maker:
             made[f"property_{len(made) + 1}"] = self.value(other, depth + 1)
         return made
 
-    def _property(self, name: str, node: Any, depth: int) -> Any:
-        # Only what is at the top is about the thing that was asked for.
-        if depth == 0 and name in self.echoed and self._fits(node, self.echoed[name]):
-            return self.echoed[name]
-        return self.value(node, depth + 1)
+    def _given(self, known: Node) -> dict[str, Any]:
+        given = dict(self.echoed)
+        if given and list(given)[-1] not in known:
+            given = {"id": list(given.values())[-1], **given}
+        return given
 
     def _fits(self, node: Any, value: Any) -> bool:
         return node is not False and self.schema.compiled(node)(value)

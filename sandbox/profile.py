@@ -6,7 +6,6 @@ every operation as if it had succeeded, for callers with made-up ids and times.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -72,18 +71,8 @@ def _made(call: Call) -> Reply:
         return Reply(status, b"", media)
     request = call.request
     seed = f"{request.method} {request.path} {request.query_string!r} {request.body!r}"
-    value = sample(schema, seed, _echoed(request.params, schema.document))
+    value = sample(schema, seed, dict(request.params))
     return replace(Reply.json(value, status), media=media)
-
-
-def _echoed(params: Mapping[str, str], document: Mapping[str, Any]) -> dict[str, str]:
-    """The path's parameters by name; the last one as `id`, unless it has a property of its own."""
-    if not params:
-        return {}
-    last = list(params)[-1]
-    target = str(document.get("$ref", "")).removeprefix("#/$defs/")
-    whole = document.get("$defs", {}).get(target, document)
-    return dict(params) if last in whole.get("properties", ()) else {"id": params[last], **params}
 
 
 def _good(status: int) -> bool:

@@ -104,11 +104,13 @@ def test_values_are_echoed_at_the_top_where_they_fit() -> None:
             "note": {"type": "string"},
         },
     }
-    made = sample(schema(document), "a", {"id": "mine", "count": "7", "note": "n", "other": "o"})
+    made = sample(schema(document), "a", {"id": "mine", "other": "o", "count": "7", "note": "n"})
     assert (made["id"], made["note"]) == ("mine", "n")
     assert made["owner"]["id"] != "mine"
     assert isinstance(made["count"], int)
     assert "other" not in made
+    assert sample(schema(document), "a", {"note": "n", "order_id": "o"})["id"] == "o"
+    assert sample(schema(document), "a", {"order_id": "o", "note": "n"})["id"] != "o"
 
 
 @pytest.mark.parametrize(
