@@ -6,13 +6,15 @@ BIN := $(VENV)/bin
 CONSTRAINTS := $(if $(CI),--constraint .ci/constraints.txt)
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test up check fix bench lock clean
+.PHONY: demo test node up check fix bench lock clean
 
 demo: $(VENV)/installed ## play Segment events through every vendor
 	@$(BIN)/meterbox demo
 
 test: $(VENV)/installed ## run the tests on every core
 	@$(PYTEST) --numprocesses auto
+
+node: tests/clients/node/node_modules/installed ## install the vendors' Node clients, for their tests
 
 up: $(VENV)/installed ## run the vendors on 127.0.0.1:4020
 	@$(BIN)/meterbox up
@@ -34,7 +36,7 @@ lock: $(VENV)/installed ## take down the versions now installed, for CI
 	@$(BIN)/python -m pip freeze --exclude-editable > .ci/constraints.txt
 
 clean:
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) tests/clients/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -42,4 +44,8 @@ $(VENV)/installed: pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) --group dev --editable .
+	@touch $@
+
+tests/clients/node/node_modules/installed: tests/clients/node/package-lock.json
+	@cd tests/clients/node && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@
