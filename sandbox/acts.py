@@ -24,7 +24,7 @@ YEARS = range(1970, 3000)
 
 def perform(account: Account, name: str, arguments: Arguments, now: datetime) -> Any:
     """Do an act; answers JSON. Raises UnknownSetting or BadValue, having done nothing."""
-    account.elapse(now)
+    account.collect(None, now)
     done = ACTS[name](account, arguments, now)
     account.collect(None, now)
     return done

@@ -117,7 +117,7 @@ class Desk:
     ) -> Exchange:
         """Decide and record, at once; given the same state and `now`, always the same."""
         endpoint = endpoints.get(request.method)
-        account.elapse(now)
+        account.collect(None, now)  # what time brought about is told to who was there then
         if fault is not None and fault.kind in ("status", "reset"):
             decision = Decision(self._struck(fault))
         else:
