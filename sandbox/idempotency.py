@@ -50,9 +50,7 @@ class InFlight:
 
     def before(self, request: Request, operation: Operation | None) -> bool:
         """Whether another request with this one's key is under way."""
-        key = _claimed(request, operation)
-        first = self._first.get(key) if key is not None else None
-        return first is not None and first is not request
+        return _claimed(request, operation) in self._first
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,8 +120,7 @@ def issue_invoice(account: Account, arguments: Mapping[str, Any], _: datetime) -
     """{"customer_id": id}: the customer has an issued invoice from now on."""
     state: State = account.state
     id = arguments.get("customer_id")
-    known = isinstance(id, str) and id in state.customers
-    if list(arguments) != ["customer_id"] or not known:
+    if list(arguments) != ["customer_id"] or not isinstance(id, str) or id not in state.customers:
         raise BadValue("customer_id", id, "that of a customer")
     state.invoiced.add(id)
     return {"customer_id": id}

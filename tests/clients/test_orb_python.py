@@ -153,6 +153,27 @@ def test_a_declared_metric_counts_what_the_client_sends(client: orb.Orb, account
     assert [(one.name, one.status) for one in client.metrics.list()] == [("Fast", "active")]
 
 
+def test_totals_asked_for_before_a_change_are_right_after_it(
+    client: orb.Orb, account: Account
+) -> None:
+    def told() -> Any:
+        return [(one.customer, one.meter, one.quantity) for one in account.ledger.totals()]
+
+    customer = client.customers.create(name="Acme", email="a@acme.test")
+    sent = {**event(account, "a", gb=2), "external_customer_id": None, "customer_id": customer.id}
+    client.events.ingest(events=[sent])
+    assert told() == [(customer.id, "download", 1)]
+    client.customers.update(customer.id, external_customer_id="acme")
+    assert told() == [("acme", "download", 1)]
+    asked = {"name": "GB", "event_name": "download", "aggregation": "sum", "property": "gb"}
+    metric = account.room.dashboard["declare-metric"](account, asked, account.clock.now())
+    assert told() == [("acme", "GB", 2)]
+    client.metrics.update(metric["id"], name="Gigabytes")
+    assert told() == [("acme", "Gigabytes", 2)]
+    client.customers.delete(customer.id)
+    assert told() == []
+
+
 Ask = Callable[[orb.Orb, Account], Any]
 
 
