@@ -38,7 +38,8 @@ KEYS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One case. `given` are steps before the request: requests, `advance`s and `dashboard` calls.
+    """One case. `given` are steps before the request: requests (so many `times`), `advance`s of the
+    clock, `fault`s and `dashboard` calls.
 
     `findings`, `totals`, `outcomes` and `shows` (what each named dashboard function then answers)
     look behind the answer and can be asked of a sandbox only.

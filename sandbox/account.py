@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Account", "Accounts", "Forward", "setting"]
 
 Forward = Callable[["Account", Sequence[Mapping[str, Any]]], None]
+LONGEST = timedelta(days=3660)
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -117,16 +118,23 @@ def setting(rule: Rule, value: Any) -> Any:
         raise BadValue(rule.id, value, f"one of {', '.join(switch.values)}")
     if switch.kind == "boolean" and not isinstance(value, bool):
         raise BadValue(rule.id, value, "true or false")
-    if switch.kind == "integer" and (isinstance(value, bool) or not isinstance(value, int)):
-        raise BadValue(rule.id, value, "a whole number")
+    if switch.kind == "integer" and not _whole(value, switch.least):
+        raise BadValue(rule.id, value, f"a whole number of at least {switch.least}")
     return value
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _duration(rule: str, value: Any) -> timedelta:
     try:
-        return durations.parse(value)
+        length = durations.parse(value)
     except (TypeError, ValueError) as fault:
         raise BadValue(rule, value, "a length of time such as 12h or 5m") from fault
+    if length > LONGEST:
+        raise BadValue(rule, value, f"a length of time of at most {durations.text(LONGEST)}")
+    return length
 
 
 class Accounts:

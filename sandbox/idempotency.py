@@ -32,7 +32,7 @@ class Policy:
 
     `rule` is the rule id; `kept` how long a reply is replayed; `misused` the vendor's refusal of a
     key that came with another request; `replayed` headers that mark a replay; `longest` the longest
-    key, and `too_long` the refusal of a longer one.
+    key, and `too_long` the refusal of a longer one by `length_rule`.
     """
 
     rule: str
@@ -40,6 +40,7 @@ class Policy:
     misused: Callable[[str], Reply]
     replayed: tuple[tuple[bytes, bytes], ...] = ()
     longest: int | None = None
+    length_rule: str | None = None
     too_long: Callable[[str], Reply] | None = None
 
 
@@ -52,7 +53,8 @@ def once(operation: Operation, policy: Policy) -> Operation:
             return operation(call)
         if policy.too_long is not None and policy.longest and len(key) > policy.longest:
             why = f"the Idempotency-Key has {len(key)} characters, more than {policy.longest}"
-            raise Refusal(policy.too_long(key), [Violation("$", why, key, policy.rule)])
+            rule = policy.length_rule or policy.rule
+            raise Refusal(policy.too_long(key), [Violation("$", why, key, rule)])
         return _replayed(call, key, policy) or _first(call, key, operation)
 
     return decide

@@ -35,10 +35,12 @@ __all__ = ["Partner"]
 class Refused(Exception):
     """What the partner says no with; `path` and `rule` tell where and why."""
 
-    def __init__(self, status: int, message: str, rule: str, path: str = "$") -> None:
+    def __init__(
+        self, status: int, message: str, rule: str, path: str = "$", *, why: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
-        self.finding = Violation(path, message, None, rule)
+        self.finding = Violation(path, why or message, None, rule)
 
 
 class Partner:
@@ -109,7 +111,7 @@ class Partner:
         except MeterboxError as fault:
             rule = f"{self._vendor}.segment.settings"
             known = rule if rule in self._contract.rules else malformed
-            raise Refused(400, f"Request validation error: {fault}", known) from fault
+            raise Refused(400, "Request validation error", known, why=str(fault)) from fault
         if isinstance(made, Untranslatable):
             raise Refused(501 if made.unsupported else 400, made.reason, made.rule, made.path)
         return made.requests

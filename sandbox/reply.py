@@ -13,7 +13,7 @@ import orjson
 
 from contracts.model import Violation
 
-__all__ = ["Decision", "Effects", "Outcome", "Refusal", "Reply", "Request", "Usage"]
+__all__ = ["Decision", "Effects", "Headers", "Outcome", "Refusal", "Reply", "Request", "Usage"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
 Number = int | float | Decimal

@@ -19,6 +19,7 @@ __all__ = ["create_room"]
 
 IDEMPOTENCY = Policy(
     rule="orb.idempotency",
+    length_rule="orb.idempotency.length",
     kept=timedelta(hours=48),
     misused=errors.conflict,
     replayed=((b"idempotent-replayed", b"true"),),
@@ -34,7 +35,7 @@ def create_room(contract: Contract) -> Room:
         contract,
         state=State,
         operations={
-            "ingest": once(ingestion, IDEMPOTENCY),
+            "ingest": _ingest_once,
             "ping": lambda _: Decision(Reply.json({"response": "pong"})),
             "create-customer": once(customers.create, IDEMPOTENCY),
             "fetch-customer": customers.fetch,
@@ -45,6 +46,12 @@ def create_room(contract: Contract) -> Room:
         salvage=_salvage,
         waives=_waives,
     )
+
+
+def _ingest_once(call: Call) -> Decision:
+    """Ingestion under an Idempotency-Key, where the switch says that it takes part."""
+    takes_part = call.setting("orb.idempotency.ingest") == "on"
+    return once(ingestion, IDEMPOTENCY)(call) if takes_part else ingestion(call)
 
 
 def ingestion(call: Call) -> Decision:
@@ -58,7 +65,7 @@ def ingestion(call: Call) -> Decision:
         raise _refused(events, found, state)
     batch = Batch(content(call.request), len(events), _events, call.now)
     done = ingest(events, batch, state, terms)
-    return Decision(_answer(call, done), _effects(done, state))
+    return Decision(_answer(call, done), _effects(done, state), _odd_debug(call))
 
 
 def _events(raw: bytes) -> list[Any]:
@@ -87,6 +94,17 @@ def _answer(call: Call, done: Ingestion) -> Reply:
             "ingested": [event["idempotency_key"] for event in (*done.matched, *done.unmatched)],
         }
     return Reply.json(body)
+
+
+def _odd_debug(call: Call) -> tuple[Violation, ...]:
+    """A debug that is neither true nor false does nothing, and is told."""
+    if b"debug" not in call.request.query_string:
+        return ()
+    given = call.request.query.get("debug")
+    if given in (None, "true", "false"):
+        return ()
+    why = f"debug is {given!r}, and only true is known to do something"
+    return (Violation("$", why, given, "orb.ingest.debug-value", "true"),)
 
 
 def _refuse_batch(call: Call, events: Sequence[Any]) -> None:
@@ -169,7 +187,5 @@ def _usage(event: Mapping[str, Any]) -> Usage:
 
 def _waives(violation: Violation, settings: Mapping[str, Any]) -> bool:
     """A time without offset is taken as UTC where the switch says so."""
-    if violation.rule != "orb.ingest.timestamp" or not isinstance(violation.value, str):
-        return False
-    naive = not violation.value.upper().endswith("Z") and "+" not in violation.value
-    return naive and settings["orb.ingest.timestamp-naive"] == "utc"
+    naive = "orb.ingest.timestamp-naive"
+    return violation.rule == naive and settings[naive] == "utc"

@@ -35,6 +35,8 @@ def create(call: Call) -> Decision:
     state.customers[customer["id"]] = customer
     if external_id is not None:
         state.by_external_id[external_id] = customer["id"]
+    if call.setting("orb.customer.attribution") == "never":
+        return Decision(Reply.json(customer, 201))
     return Decision(Reply.json(customer, 201), attributed(state, external_id))
 
 

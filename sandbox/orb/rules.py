@@ -115,17 +115,14 @@ def _untimely(
     index: int, event: Event, oldest: datetime, newest: datetime, terms: Terms
 ) -> list[Violation]:
     path, written = f"$.events[{index}].timestamp", event["timestamp"]
-    try:
-        at = instant(written.upper())
-    except ValueError:
+    at = _utc(written)
+    if at is None:
         why = f"{written!r} is not a 'date-time'"
         return [Violation(path, why, written, "orb.ingest.timestamp")]
-    if at.tzinfo is None:
-        at = at.replace(tzinfo=UTC)
-    if at.utcoffset() and terms.other_offsets == "reject":
-        why = f"Event timestamp {at.isoformat()} must be in UTC."
+    given = instant(written.upper())
+    if given.utcoffset() and terms.other_offsets == "reject":
+        why = f"Event timestamp {given.isoformat()} must be in UTC."
         return [Violation(path, why, written, "orb.ingest.timestamp-offset")]
-    at = at.astimezone(UTC)
     if at < oldest:
         why = (
             f"Event timestamp {at.isoformat()} must be later than {oldest.isoformat()} "
@@ -136,6 +133,15 @@ def _untimely(
         why = f"Event timestamp {at.isoformat()} must not be later than {newest.isoformat()}"
         return [Violation(path, why, written, "orb.ingest.future-limit")]
     return []
+
+
+def _utc(written: str) -> datetime | None:
+    """A time in UTC, where Python has a time for it: years begin and end with hours it has not."""
+    try:
+        at = instant(written.upper())
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _unknown_customers(events: Sequence[Event], state: State) -> list[Violation]:
@@ -159,7 +165,7 @@ def _conflicts(events: Sequence[Event], terms: Terms) -> list[Violation]:
         if before is event:
             continue
         path = f"$.events[{index}].idempotency_key"
-        if before != event:
+        if not _same(before, event):
             why = f"Idempotency key {key} is used by events with differing bodies in this batch."
             found.append(Violation(path, why, key, "orb.ingest.batch-conflict"))
         elif terms.repeats_in_batch == "reject":
@@ -168,11 +174,20 @@ def _conflicts(events: Sequence[Event], terms: Terms) -> list[Violation]:
     return found
 
 
+def _same(one: Event, other: Event) -> bool:
+    """Whether two events are the same JSON; to Python, true is 1."""
+    return one == other and _booleans(one) == _booleans(other)
+
+
+def _booleans(event: Event) -> set[str]:
+    return {name for name, value in event["properties"].items() if isinstance(value, bool)}
+
+
 def _changed(events: Sequence[Event], state: State, terms: Terms, now: datetime) -> list[Violation]:
     found = []
     for index, event in enumerate(events):
         key = event["idempotency_key"]
-        if _known(key, state, terms, now) and _first(key, state) != event:
+        if _known(key, state, terms, now) and not _same(_first(key, state), event):
             why = f"Idempotency key {key} was ingested with a different body."
             path = f"$.events[{index}].idempotency_key"
             found.append(Violation(path, why, key, "orb.ingest.other-body"))

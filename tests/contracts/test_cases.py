@@ -1,5 +1,6 @@
 """Every contract case of every vendor, against the sandbox."""
 
+import ast
 import asyncio
 import base64
 import uuid
@@ -7,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,7 +21,9 @@ from contracts.model import Contract
 from contracts.reader import read, vendors
 from sandbox.account import Account
 from sandbox.app import Options, create_app
+from sandbox.faults import Fault
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 15, 12, 0, 0, 250_000, tzinfo=UTC)
 CASES = [
     pytest.param(read(vendor), case, id=f"{vendor}-{case.name}")
@@ -73,15 +77,18 @@ async def run(contract: Contract, case: Case) -> None:
 
 
 async def prepare(account: Account, step: dict[str, Any], sent: Any) -> None:
-    if "advance" in step:
+    if "fault" in step:
+        account.faults.add(Fault.read(step["fault"]))
+    elif "advance" in step:
         account.clock.advance(durations.parse(step["advance"]))
     elif "dashboard" in step:
         act = account.room.dashboard[step["dashboard"]]
         act(account, step.get("json", {}), account.clock.now())
     else:
-        response = await sent(step["request"])
-        assert response.status_code == step.get("status", response.status_code), response.text
-        assert response.status_code < 500
+        for _ in range(step.get("times", 1)):
+            response = await sent(step["request"])
+            assert response.status_code == step.get("status", response.status_code), response.text
+            assert response.status_code < 500
 
 
 def answer_differences(expected: dict[str, Any], response: httpx.Response) -> list[str]:
@@ -139,7 +146,7 @@ def test_the_sandbox_answers_as_the_case_says(contract: Contract, case: Case) ->
 
 
 @pytest.mark.parametrize("vendor", vendors())
-def test_every_rule_has_a_case_or_a_golden_case_and_every_case_a_rule(vendor: str) -> None:
+def test_every_rule_is_shown_by_a_case_or_a_test_and_every_case_has_a_rule(vendor: str) -> None:
     from tests.translators.test_golden import GOLDEN
 
     contract = read(vendor)
@@ -147,4 +154,18 @@ def test_every_rule_has_a_case_or_a_golden_case_and_every_case_a_rule(vendor: st
     golden = {rule for g in GOLDEN if g.vendor == vendor for rule in g.rules}
     assert named - set(contract.rules) == set()
     assert golden - set(contract.rules) == set()
-    assert set(contract.rules) - named - golden == set()
+    tested = {rule.id for rule in contract.rules.values() if rule.tests}
+    assert set(contract.rules) - named - golden - tested == set()
+
+
+TESTED = [
+    (rule.id, test) for v in vendors() for rule in read(v).rules.values() for test in rule.tests
+]
+
+
+@pytest.mark.parametrize(("rule", "test"), TESTED)
+def test_a_test_that_a_rule_names_is_there_and_names_the_rule(rule: str, test: str) -> None:
+    file, _, function = test.partition("::")
+    tree = ast.parse((ROOT / file).read_text())
+    found = [node for node in tree.body if getattr(node, "name", "") == function]
+    assert [rule in (ast.get_docstring(node) or "") for node in found] == [True]

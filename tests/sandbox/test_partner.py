@@ -77,7 +77,9 @@ def test_a_mapping_that_is_not_text_is_400(url):
     wrong = {**SETTINGS, "propertiesMappingFields": {"amount": 1}}
     answer = deliver(url, "orb", "partner-4", event(), wrong)
     assert answer.status_code == 400
-    assert answer.json()["message"].startswith("Request validation error: propertiesMappingFields")
+    assert answer.json() == {"message": "Request validation error"}
+    told = httpx.get(f"{url}/_meterbox/exchanges/{answer.headers['x-meterbox-exchange']}").json()
+    assert told["findings"][0]["message"].startswith("propertiesMappingFields: 'amount': 1")
 
 
 def test_the_vendors_refusal_is_passed_on_as_400(url):
