@@ -58,34 +58,40 @@ class Visitor:
         return self._client.request(method, f"{self._at}{what}", json=given).raise_for_status()
 
 
+def load(url: str, key: str, name: str, answered: list[str]) -> None:
+    """Record usage until the server is gone; tells what it answered."""
+    with Visitor(url, key) as visitor:
+        for n in range(100_000):
+            try:
+                assert visitor.record(f"{name}-{n}").status_code == 200
+            except httpx.TransportError:
+                return
+            answered.append(f"{name}-{n}")
+
+
+def killed_under_load(up: Up, key: str, *, after: int) -> list[str]:
+    """The events answered before a kill -9, while four threads have requests on their way."""
+    answered: list[str] = []
+    threads = [threading.Thread(target=load, args=(up.url, key, n, answered)) for n in "abcd"]
+    for thread in threads:
+        thread.start()
+    while len(answered) < after and threads[0].is_alive():
+        threads[0].join(0.01)
+    up.kill()
+    for thread in threads:
+        thread.join()
+    return answered
+
+
 def test_everything_answered_before_a_kill_is_there_after_it(
     env: dict[str, str], data: Path, key: str
 ) -> None:
-    """Under load from four threads, killed while requests are on their way."""
-    answered: list[str] = []
-
-    def load(url: str, name: str) -> None:
-        with Visitor(url, key) as visitor:
-            for n in range(100_000):
-                try:
-                    assert visitor.record(f"{name}-{n}").status_code == 200
-                except httpx.TransportError:
-                    return
-                answered.append(f"{name}-{n}")
-
     with Up("--data-dir", str(data), env=env) as up:
-        threads = [threading.Thread(target=load, args=(up.url, name)) for name in "abcd"]
-        for thread in threads:
-            thread.start()
-        while len(answered) < 200:
-            threads[0].join(0.01)
-        up.kill()
-        for thread in threads:
-            thread.join()
-
+        answered = killed_under_load(up, key, after=200)
     with Up("--data-dir", str(data), env=env) as up, Visitor(up.url, key) as visitor:
         rebuilt = httpx.get(f"{up.url}/_meterbox/health", trust_env=False).json()["rebuilt"]
         kept = {entry["event"] for entry in visitor.asked("/ledger")["entries"]}
+        assert len(answered) >= 200
         assert set(answered) <= kept
         assert len(kept) - len(answered) <= 4, "at most what was on its way"
         assert (rebuilt["different"], rebuilt["unknown"]) == (0, 0)
