@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import Context, Decimal
 from itertools import islice
 
 from sandbox.reply import Effects, Number, Outcome, Usage
@@ -18,6 +18,7 @@ __all__ = ["Entry", "Ledger", "Total"]
 
 BILLED = frozenset({"accepted", "updated"})
 KEPT = 1_000_000
+EXACT = Context(prec=700)  # as many digits as sums of doubles can have
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,8 @@ class Ledger:
         for usage in self.billed().values():
             place = (usage.customer, usage.meter)
             quantity, events = sums.get(place, (Decimal(), 0))
-            sums[place] = (quantity + Decimal(str(usage.quantity)), events + 1)
+            quantity = EXACT.add(quantity, Decimal(str(usage.quantity)))
+            sums[place] = (quantity, events + 1)
         return [
             Total(*place, _plain(quantity), events) for place, (quantity, events) in sums.items()
         ]
