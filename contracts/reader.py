@@ -126,7 +126,7 @@ def _rules(folder: Path) -> Iterator[Rule]:
         try:
             if switch is not None:
                 switch = Switch(**{**switch, "values": tuple(switch.get("values", []))})
-            yield Rule(switch=switch, **entry)
+            yield Rule(switch=switch, **{**entry, "tests": tuple(entry.get("tests", ()))})
         except TypeError as fault:
             raise ContractFault(folder / "rules.json", f"{entry.get('id')}: {fault}") from fault
 

@@ -1,7 +1,7 @@
 """The endpoint that Segment would call at a partner: one raw event in, the vendor's calls out.
 
 `POST /<source>/destinations/<vendor>` with Basic credentials and `X-Segment-Settings`, answered as
-Segment's contract with partners has it (Segment docs, partners/subscriptions/build-webhook).
+Segment's contract with partners has it (rule segment.delivery.partner).
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ def _settings(request: Request) -> Mapping[str, Any]:
 
 
 def _status(status: int) -> int:
-    """Segment knows these; of others it gets the nearest."""
+    """Segment knows these; of others it gets the nearest (rule segment.delivery.partner-status)."""
     if status in (400, 401, 403, 429, 500, 501, 503):
         return status
     return 503 if status >= 500 else 400

@@ -109,6 +109,7 @@ def test_another_method_is_405(url):
 
 
 def test_a_fault_of_the_vendor_is_503(url):
+    """Rule segment.delivery.partner-status."""
     faults = f"{url}/_meterbox/accounts/orb/partner-8/faults"
     assert httpx.post(faults, json={"kind": "lost-reply"}).status_code == 200
     assert deliver(url, "orb", "partner-8", event(), SETTINGS).status_code == 503
