@@ -50,12 +50,13 @@ class Account:
         self._seed = seed
         self._configured = dict(settings or {})
         self.clock = Clock(source)
+        self.journal = Journal()
         self.reset()
 
     def reset(self) -> None:
-        """Everything as on the first day, but for the clock."""
+        """Everything as on the first day, but for the clock and the count of exchanges."""
         self.state = self.room.state()
-        self.journal = Journal()
+        self.journal.clear()
         self.ledger = Ledger()
         self.faults = Faults()
         self.replays: dict[str, Replay] = {}
@@ -158,6 +159,7 @@ class Accounts:
         self._source = source
         self._settings = dict(settings or {})
         self._open: dict[tuple[str, str], Account] = {}
+        self._by_handle: dict[tuple[str, str], Account] = {}
 
     def open(self, vendor: str, key: str) -> Account:
         """The account of that key, new when the key is."""
@@ -171,20 +173,18 @@ class Accounts:
                 settings=self._settings,
             )
             self._open[vendor, key] = account
+            self._by_handle[vendor, account.handle] = account
         return account
 
     def find(self, vendor: str, name: str) -> Account | None:
         """An account by its key or its handle."""
-        found = self._open.get((vendor, name))
-        if found is not None:
-            return found
-        return next((a for a in self if a.vendor == vendor and a.handle == name), None)
+        return self._open.get((vendor, name)) or self._by_handle.get((vendor, name))
 
     def exchange(self, id: str) -> Exchange | None:
         """An exchange by its id. Raises Dropped when it was there and is gone."""
         vendor, _, rest = id.partition("-")
         name, _, number = rest.rpartition("-")
-        account = self.find(vendor, name)
+        account = self._by_handle.get((vendor, name))
         return account.journal.get(int(number)) if account and number.isdecimal() else None
 
     def __iter__(self) -> Iterator[Account]:

@@ -117,7 +117,8 @@ class Archive:
             loop = asyncio.get_running_loop()
             self._flushed = loop.create_future()
             loop.call_soon(self._flush, self._flushed)
-        await self._flushed
+        # Shielded: who stops waiting must not take the commit from those who still do.
+        await asyncio.shield(self._flushed)
 
     def _flush(self, flushed: asyncio.Future[None]) -> None:
         self._flushed = None
@@ -129,10 +130,11 @@ class Archive:
             flushed.set_result(None)
 
     def _commit(self) -> None:
-        rows, self._rows = self._rows, []
-        self._db.execute("begin")
-        self._db.executemany(INSERT, rows)
-        self._db.execute("commit")
+        """Write what was taken down; what cannot be written is kept for the next time."""
+        with self._db:
+            self._db.execute("begin")
+            self._db.executemany(INSERT, self._rows)
+        self._rows.clear()
 
     def kept(self) -> Iterator[Kept]:
         """Every row, in the order it happened. Raises ArchiveFault when one cannot be read."""

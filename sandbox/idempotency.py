@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 __all__ = ["Policy", "Replay", "once"]
 
 
+SWEEP = 1024
+"""Replies that are too old are forgotten once in so many new ones."""
+
+
 @dataclass(slots=True)
 class Replay:
     """A reply that is kept for its key."""
@@ -55,7 +59,7 @@ def once(operation: Operation, policy: Policy) -> Operation:
             why = f"the Idempotency-Key has {len(key)} characters, more than {policy.longest}"
             rule = policy.length_rule or policy.rule
             raise Refusal(policy.too_long(key), [Violation("$", why, key, rule)])
-        return _replayed(call, key, policy) or _first(call, key, operation)
+        return _replayed(call, key, policy) or _first(call, key, operation, policy)
 
     return decide
 
@@ -78,9 +82,13 @@ def _replayed(call: Call, key: str, policy: Policy) -> Decision | None:
     return Decision(marked, findings=(Violation("$", why, key, policy.rule),))
 
 
-def _first(call: Call, key: str, operation: Operation) -> Decision:
+def _first(call: Call, key: str, operation: Operation, policy: Policy) -> Decision:
     decision = operation(call)
     echo = (b"idempotency-key", key.encode("latin-1"))
     reply = replace(decision.reply, headers=(*decision.reply.headers, echo))
-    call.account.replays[key] = Replay(call.now, _fingerprint(call), reply)
+    replays = call.account.replays
+    replays[key] = Replay(call.now, _fingerprint(call), reply)
+    if len(replays) % SWEEP == 0:
+        for old in [k for k, kept in replays.items() if call.now - kept.at > policy.kept]:
+            del replays[old]
     return replace(decision, reply=reply)

@@ -7,7 +7,6 @@ Segment's contract with partners has it (rule segment.delivery.partner).
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -96,7 +95,8 @@ class Partner:
         try:
             exchange = await edge.desk.perform(request, edge.endpoints)
         except Lost:
-            return Reply.json({}, 503), None
+            last = account.journal.get(account.journal.next - 1)
+            return Reply(503, b"no answer came", None), last.id if last else None
         return exchange.reply, exchange.id
 
     def _translated(self, request: Request) -> tuple[VendorRequest, ...]:
@@ -124,7 +124,7 @@ def _settings(request: Request) -> Mapping[str, Any]:
         return {}
     try:
         settings = orjson.loads(base64.b64decode(given, validate=True))
-    except (binascii.Error, orjson.JSONDecodeError) as fault:
+    except ValueError as fault:  # base64's and JSON's are both
         raise BadEvent("X-Segment-Settings", f"is not base64 of JSON: {fault}") from fault
     if not isinstance(settings, dict):
         raise BadEvent("X-Segment-Settings", "is not a JSON object")
