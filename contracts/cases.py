@@ -42,8 +42,8 @@ KEYS = {
 
 @dataclass(frozen=True)
 class Case:
-    """One case. `given` are steps before the request: requests, `advance`s, `dashboard` calls and
-    `fault`s; only requests can be sent to a target that is no sandbox.
+    """One case. `given` are steps before the request: requests (so many `times`), `advance`s of the
+    clock, `dashboard` calls and `fault`s; only requests can be sent to a target that is no sandbox.
 
     `findings`, `totals`, `outcomes` and `shows` (what each named dashboard function then answers)
     look behind the answer and can be asked of a sandbox only.

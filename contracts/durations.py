@@ -8,9 +8,9 @@ from datetime import timedelta
 __all__ = ["parse", "text"]
 
 UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
-WHOLE = re.compile(r"(?:\d+(?:\.\d+)?[dhms])+")
+WHOLE = re.compile(r"(?:[0-9]+(?:\.[0-9]+)?[dhms])+")
 LONGEST, NONE = timedelta(days=36_500), timedelta()
-PART = re.compile(r"(\d+(?:\.\d+)?)([dhms])")
+PART = re.compile(r"([0-9]+(?:\.[0-9]+)?)([dhms])")
 
 
 def parse(written: str) -> timedelta:

@@ -83,16 +83,23 @@ class Violation:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """How a rule can be set otherwise: `kind` is choice, integer, duration or boolean."""
+    """How a rule can be set otherwise: `kind` is choice, integer, duration or boolean.
+
+    `least` is the smallest integer allowed.
+    """
 
     kind: Literal["choice", "integer", "duration", "boolean"]
     default: Json
     values: tuple[str, ...] = ()
+    least: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One sentence of vendor behaviour and how we know it. `read` is the date of reading."""
+    """One sentence of vendor behaviour and how we know it. `read` is the date of reading.
+
+    `tests` names the tests, as `file::function`, of what no contract case can show.
+    """
 
     id: str
     sentence: str
@@ -100,6 +107,7 @@ class Rule:
     read: str
     confidence: Confidence
     switch: Switch | None = None
+    tests: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +165,7 @@ class Endpoint:
 
 @dataclass(frozen=True)
 class Contract:
-    """Everything known of one vendor.
+    """Everything known of one vendor. Of its `hosts`, the first is the one usage is sent to.
 
     `overlooked` are rules that its schemas here state and the vendor's own schema does not: a check
     of the contract alone passes over them.

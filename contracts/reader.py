@@ -124,9 +124,12 @@ def _paths(entry: Mapping[str, Any], document: Mapping[str, Any]) -> Iterator[st
 def _rules(folder: Path) -> Iterator[Rule]:
     for entry in _json(folder / "rules.json"):
         switch = entry.pop("switch", None)
-        if switch is not None:
-            switch = Switch(**{**switch, "values": tuple(switch.get("values", []))})
-        yield Rule(switch=switch, **entry)
+        try:
+            if switch is not None:
+                switch = Switch(**{**switch, "values": tuple(switch.get("values", []))})
+            yield Rule(switch=switch, **{**entry, "tests": tuple(entry.get("tests", ()))})
+        except TypeError as fault:
+            raise ContractFault(folder / "rules.json", f"{entry.get('id')}: {fault}") from fault
 
 
 class _Schemas:

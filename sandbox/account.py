@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Account", "Accounts", "Forward", "setting"]
 
 Forward = Callable[["Account", Sequence[Mapping[str, Any]]], None]
+LONGEST = timedelta(days=3660)
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
 
@@ -54,12 +55,13 @@ class Account:
         self._configured = dict(settings or {})
         self._profile = profile
         self.clock = Clock(source)
+        self.journal = Journal()
         self.reset()
 
     def reset(self) -> None:
-        """Everything as on the first day, but for the clock."""
+        """Everything as on the first day, but for the clock and the count of exchanges."""
         self.state = self.room.state()
-        self.journal = Journal()
+        self.journal.clear()
         self.ledger = Ledger()
         self.faults = Faults()
         self.replays: dict[str, Replay] = {}
@@ -137,16 +139,23 @@ def setting(rule: Rule, value: Any) -> Any:
         raise BadValue(rule.id, value, f"one of {', '.join(switch.values)}")
     if switch.kind == "boolean" and not isinstance(value, bool):
         raise BadValue(rule.id, value, "true or false")
-    if switch.kind == "integer" and (isinstance(value, bool) or not isinstance(value, int)):
-        raise BadValue(rule.id, value, "a whole number")
+    if switch.kind == "integer" and not _whole(value, switch.least):
+        raise BadValue(rule.id, value, f"a whole number of at least {switch.least}")
     return value
+
+
+def _whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
 def _duration(rule: str, value: Any) -> timedelta:
     try:
-        return durations.parse(value)
+        length = durations.parse(value)
     except (TypeError, ValueError) as fault:
         raise BadValue(rule, value, "a length of time such as 12h or 5m") from fault
+    if length > LONGEST:
+        raise BadValue(rule, value, f"a length of time of at most {durations.text(LONGEST)}")
+    return length
 
 
 class Accounts:
@@ -172,6 +181,7 @@ class Accounts:
         self._settings = dict(settings or {})
         self._profile: Profile = profile
         self._open: dict[tuple[str, str], Account] = {}
+        self._by_handle: dict[tuple[str, str], Account] = {}
 
     def open(self, vendor: str, key: str) -> Account:
         """The account of that key, new when the key is."""
@@ -186,20 +196,18 @@ class Accounts:
                 profile=self._profile,
             )
             self._open[vendor, key] = account
+            self._by_handle[vendor, account.handle] = account
         return account
 
     def find(self, vendor: str, name: str) -> Account | None:
         """An account by its key or its handle."""
-        found = self._open.get((vendor, name))
-        if found is not None:
-            return found
-        return next((a for a in self if a.vendor == vendor and a.handle == name), None)
+        return self._open.get((vendor, name)) or self._by_handle.get((vendor, name))
 
     def exchange(self, id: str) -> Exchange | None:
         """An exchange by its id. Raises Dropped when it was there and is gone."""
         vendor, _, rest = id.partition("-")
         name, _, number = rest.rpartition("-")
-        account = self.find(vendor, name)
+        account = self._by_handle.get((vendor, name))
         return account.journal.get(int(number)) if account and number.isdecimal() else None
 
     def __iter__(self) -> Iterator[Account]:

@@ -97,10 +97,14 @@ def _add_fault(account: Account, arguments: Arguments, _: datetime) -> Any:
     fault = Fault.read(dict(arguments))
     known = [endpoint.name for endpoint in account.room.contract.endpoints]
     if fault.endpoint is not None and fault.endpoint not in known:
-        near = did_you_mean(fault.endpoint, known)
-        hint = f"; did you mean {near!r}?" if near else ""
-        raise BadValue("endpoint", fault.endpoint, f"one of {', '.join(known)}{hint}")
+        raise BadValue("endpoint", fault.endpoint, _one_of(known, fault.endpoint))
     account.faults.add(fault)
+
+
+def _one_of(known: list[str], given: str) -> str:
+    near = did_you_mean(given, known)
+    hint = f"; did you mean {near!r}?" if near else ""
+    return f"one of {', '.join(known) or 'none'}{hint}"
 
 
 def _clear_faults(account: Account, _: Arguments, __: datetime) -> Any:
@@ -120,7 +124,7 @@ def _dashboard(account: Account, arguments: Arguments, now: datetime) -> Any:
     name = arguments["name"]
     act = account.room.dashboard.get(name)
     if act is None:
-        raise UnknownSetting(name, known=list(account.room.dashboard))
+        raise BadValue("dashboard", name, _one_of(list(account.room.dashboard), name))
     return act(account, arguments["arguments"], now)
 
 

@@ -69,6 +69,11 @@ class Sandbox:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.switchboard(scope, receive, send)
 
+    def leave(self) -> None:
+        """Let nobody wait for exchanges any more: the server is leaving."""
+        for journal in (self.accounts.feed, *(account.journal for account in self.accounts)):
+            journal.close()
+
     @asynccontextmanager
     async def lifespan(self, _: object = None) -> AsyncIterator[None]:
         try:

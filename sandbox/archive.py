@@ -69,11 +69,14 @@ class Archive:
     """Open with the data folder; raises ArchiveFault when it cannot be used."""
 
     def __init__(self, folder: Path) -> None:
+        self._folder = folder
         try:
             folder.mkdir(parents=True, exist_ok=True)
             file = folder / "journal.sqlite3"
             os.close(os.open(file, os.O_CREAT | os.O_RDWR, 0o600))
-            self._db = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+            self._db = sqlite3.connect(
+                file, timeout=1, isolation_level=None, check_same_thread=False
+            )
             self._open()
         except (OSError, sqlite3.Error) as fault:
             raise ArchiveFault(f"The data folder {folder} cannot be used: {fault}.") from fault
@@ -86,6 +89,7 @@ class Archive:
         self._db.execute("pragma journal_mode = wal")
         self._db.execute("pragma synchronous = full")
         self._db.execute(TABLES)
+        self._db.execute(f"select {COLUMNS} from kept limit 0")
         (version,) = self._db.execute("pragma user_version").fetchone()
         if version not in (0, FORMAT):
             raise sqlite3.DatabaseError(f"its format is {version}, not {FORMAT}")
@@ -113,7 +117,8 @@ class Archive:
             loop = asyncio.get_running_loop()
             self._flushed = loop.create_future()
             loop.call_soon(self._flush, self._flushed)
-        await self._flushed
+        # Shielded: who stops waiting must not take the commit from those who still do.
+        await asyncio.shield(self._flushed)
 
     def _flush(self, flushed: asyncio.Future[None]) -> None:
         self._flushed = None
@@ -125,13 +130,20 @@ class Archive:
             flushed.set_result(None)
 
     def _commit(self) -> None:
-        rows, self._rows = self._rows, []
-        self._db.execute("begin")
-        self._db.executemany(INSERT, rows)
-        self._db.execute("commit")
+        """Write what was taken down; what cannot be written is kept for the next time."""
+        with self._db:
+            self._db.execute("begin")
+            self._db.executemany(INSERT, self._rows)
+        self._rows.clear()
 
     def kept(self) -> Iterator[Kept]:
-        """Every row, in the order it happened."""
+        """Every row, in the order it happened. Raises ArchiveFault when one cannot be read."""
+        try:
+            yield from self._read()
+        except (sqlite3.Error, ValueError) as fault:
+            raise ArchiveFault(f"The data folder {self._folder} is damaged: {fault}.") from fault
+
+    def _read(self) -> Iterator[Kept]:
         for row in self._db.execute(f"select {COLUMNS} from kept order by number"):
             vendor, key, at, act, arguments, *asked, fault, status, reply = row
             what = Act(act, orjson.loads(arguments)) if act else _request(*asked)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import re
 from dataclasses import dataclass
 from hashlib import sha256
@@ -73,7 +72,7 @@ def _found(request: Request, scheme: str) -> str | None:
 def _basic_user(encoded: str) -> str | None:
     try:
         return base64.b64decode(encoded, validate=True).decode().partition(":")[0]
-    except (binascii.Error, UnicodeDecodeError):
+    except ValueError:  # binascii's and unicode's are both
         return None
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hmac
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,17 +14,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from contracts.model import MeterboxError, UnknownVendor
 from sandbox import view
 from sandbox.account import Account, Accounts
 from sandbox.acts import clock_state, perform
 from sandbox.archive import Act, Archive
+from sandbox.guard import Guard
 from sandbox.journal import Dropped, Exchange, Journal
 from sandbox.queries import entries, exchanges, limited, seconds, totals, whole
 
-__all__ = ["Control", "Deliveries", "control_app"]
+__all__ = ["Control", "Deliveries", "control_app", "control_routes"]
 
 Deliveries = Callable[[Account], list[Any]]
 LONGEST_WAIT = 60.0
@@ -219,57 +219,45 @@ async def _http(_: Request, fault: Exception) -> Response:
 
 def control_app(control: Control) -> ASGIApp:
     """The control API as an ASGI app, for the paths below /_meterbox."""
-    one = "/accounts/{vendor}/{key}"
     handlers: Any = {MeterboxError: _told, HTTPException: _http, ValueError: _told}
-    app = Starlette(
-        exception_handlers=handlers,
-        routes=[
-            *_routes("/health", GET=control.health),
-            *_routes("/accounts", GET=control.list_accounts),
-            *_routes(one, GET=control.show_account),
-            *_routes(f"{one}/ledger", GET=control.ledger),
-            *_routes(f"{one}/exchanges", GET=control.exchanges),
-            *_routes(f"{one}/clock", GET=control.show_clock, POST=control.turn_clock),
-            *_routes(
-                f"{one}/faults",
-                GET=control.show_faults,
-                POST=control.add_fault,
-                DELETE=control.clear_faults,
-            ),
-            *_routes(f"{one}/settings", GET=control.show_settings, PATCH=control.change_settings),
-            *_routes(f"{one}/profile", GET=control.show_profile, PUT=control.change_profile),
-            *_routes(f"{one}/reset", POST=control.reset),
-            *_routes(f"{one}/deliveries", GET=control.show_deliveries),
-            *_routes(f"{one}/webhooks", GET=control.show_webhooks),
-            *_routes(f"{one}/webhooks/resend", POST=control.resend_webhook),
-            *_routes(f"{one}/dashboard/{{name}}", POST=control.dashboard),
-            *_routes("/exchanges", GET=control.all_exchanges),
-            *_routes("/exchanges/{id}", GET=control.exchange),
-            *_routes("/rules", GET=control.rules),
-            *_routes("/openapi.json", GET=control.openapi),
-        ],
+    return Guard(
+        Starlette(exception_handlers=handlers, routes=control_routes(control)), control.token
     )
-    return app if control.token is None else Guarded(app, control.token)
+
+
+def control_routes(control: Control) -> list[Route]:
+    """Every route of the control API."""
+    one = "/accounts/{vendor}/{key}"
+    return [
+        *_routes("/health", GET=control.health),
+        *_routes("/accounts", GET=control.list_accounts),
+        *_routes(one, GET=control.show_account),
+        *_routes(f"{one}/ledger", GET=control.ledger),
+        *_routes(f"{one}/exchanges", GET=control.exchanges),
+        *_routes(f"{one}/clock", GET=control.show_clock, POST=control.turn_clock),
+        *_routes(
+            f"{one}/faults",
+            GET=control.show_faults,
+            POST=control.add_fault,
+            DELETE=control.clear_faults,
+        ),
+        *_routes(f"{one}/settings", GET=control.show_settings, PATCH=control.change_settings),
+        *_routes(f"{one}/profile", GET=control.show_profile, PUT=control.change_profile),
+        *_routes(f"{one}/reset", POST=control.reset),
+        *_routes(f"{one}/deliveries", GET=control.show_deliveries),
+        *_routes(f"{one}/webhooks", GET=control.show_webhooks),
+        *_routes(f"{one}/webhooks/resend", POST=control.resend_webhook),
+        *_routes(f"{one}/dashboard/{{name}}", POST=control.dashboard),
+        *_routes("/exchanges", GET=control.all_exchanges),
+        *_routes("/exchanges/{id}", GET=control.exchange),
+        *_routes("/rules", GET=control.rules),
+        *_routes("/openapi.json", GET=control.openapi),
+    ]
 
 
 def _routes(path: str, **methods: Callable[[Request], Awaitable[Response]]) -> Iterable[Route]:
     async def endpoint(request: Request) -> Response:
-        return await methods[request.method](request)
+        # Starlette answers HEAD wherever it answers GET, and leaves the body out.
+        return await methods["GET" if request.method == "HEAD" else request.method](request)
 
     return [Route(path, endpoint, methods=list(methods))]
-
-
-class Guarded:
-    """Lets through who shows the token, as `Authorization: Bearer <token>`."""
-
-    def __init__(self, app: ASGIApp, token: str) -> None:
-        self._app = app
-        self._wanted = f"Bearer {token}".encode()
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        shown = dict(scope.get("headers", [])).get(b"authorization", b"")
-        if scope["type"] == "http" and not hmac.compare_digest(shown, self._wanted):
-            refusal = answer({"error": "Show the token: Authorization: Bearer <token>."}, 401)
-            await refusal(scope, receive, send)
-            return
-        await self._app(scope, receive, send)

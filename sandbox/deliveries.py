@@ -42,12 +42,15 @@ class Forwarding:
 
     def accept(self, source: Account, events: Sequence[Mapping[str, Any]]) -> None:
         for event in events:
-            self.forwarder.accept(f"{source.vendor}{SEPARATOR}{source.key}", event)
+            self.forwarder.accept(_origin(source), event)
 
     def told(self, source: Account) -> list[dict[str, Any]]:
         """A source key's deliveries, oldest first."""
-        origin = f"{source.vendor}{SEPARATOR}{source.key}"
-        return [_delivery(delivery) for delivery in self.forwarder.deliveries(origin)]
+        return [_delivery(delivery) for delivery in self.forwarder.deliveries(_origin(source))]
+
+    def forget(self, source: Account) -> None:
+        """Send none of a source key's pending deliveries, and tell of none that were made."""
+        self.forwarder.forget(_origin(source))
 
 
 def connect(
@@ -58,11 +61,16 @@ def connect(
     seed: int,
     concurrency: int,
     scale: float,
+    timeout: float | None = None,
 ) -> Forwarding:
-    """A forwarder from every source account to these destinations; `inside` reaches the sandbox."""
-    from translators.forwarding import delivery, worker
+    """A forwarder from every source account to these destinations; `inside` reaches the sandbox.
 
-    transport = inside()
+    `timeout` is in seconds, for one try; None leaves it as Segment has it.
+    """
+    from translators.forwarding import delivery, worker
+    from translators.forwarding.inside import Inside
+
+    transport = Inside(inside())
 
     def target(vendor: str, destination: Destination) -> Callable[[str], delivery.Target]:
         def of(origin: str) -> delivery.Target:
@@ -85,8 +93,15 @@ def connect(
         for vendor, destination in destinations.items()
     ]
     chance = Random(f"{seed}:forwarder")
-    forwarder = worker.Forwarder(lanes, sleep, now, chance, concurrency=concurrency, scale=scale)
+    courier = delivery.Courier() if timeout is None else delivery.Courier(timeout)
+    forwarder = worker.Forwarder(
+        lanes, sleep, now, chance, concurrency=concurrency, scale=scale, courier=courier
+    )
     return Forwarding(forwarder, accounts)
+
+
+def _origin(source: Account) -> str:
+    return f"{source.vendor}{SEPARATOR}{source.key}"
 
 
 def _source(accounts: Accounts, origin: str) -> Account:

@@ -4,13 +4,14 @@ fault after. Deciding is synchronous, so no other request can come between check
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from contracts.conformance import violations
-from contracts.model import Endpoint, Violation
+from contracts.model import Endpoint, MeterboxError, Violation
 from contracts.schema import Schema
 from sandbox.account import Account, Accounts
 from sandbox.auth import Credential, credential
@@ -24,6 +25,7 @@ from sandbox.room import Call, Room
 
 __all__ = ["Desk", "Lost", "Sleep"]
 
+LOG = logging.getLogger(__name__)
 Sleep = Callable[[float], Awaitable[None]]
 Written = Callable[[], Awaitable[None]]
 
@@ -67,7 +69,8 @@ class Desk:
         exchange = self.settle(account, request, endpoints, found, fault, account.clock.now())
         if self.note is not None:
             self.note(account, exchange)
-            await self.written()
+            if not await self._safe():
+                return replace(exchange, reply=self.room.words.failing(503, None))
         if self.send is not None and account.webhooks.waiting:
             self.send(account)
         if fault is not None and fault.kind in ("reset", "lost-reply"):
@@ -87,6 +90,15 @@ class Desk:
         if undisturbed and account.in_flight.before(request, operation):
             return Fault("in-flight")
         return fault
+
+    async def _safe(self) -> bool:
+        """Whether what was noted is on disk. If not, the caller must not take it for done."""
+        try:
+            await self.written()
+        except MeterboxError as fault:
+            LOG.error("%s", fault)
+            return False
+        return True
 
     def repeat(
         self,
@@ -121,7 +133,7 @@ class Desk:
         if fault is not None and fault.kind in ("status", "reset"):
             decision = Decision(self._struck(fault))
         else:
-            decision = self._decided(account, request, endpoint, endpoints, found, fault, now)
+            decision = self._guarded(account, request, endpoint, endpoints, found, fault, now)
         exchange = account.record(
             request,
             endpoint.name if endpoint else None,
@@ -140,6 +152,14 @@ class Desk:
         if fault.kind == "reset":
             return Reply(0, b"", None)
         return self.room.words.failing(fault.status, fault.retry_after)
+
+    def _guarded(self, account: Account, request: Request, *asked: Any) -> Decision:
+        """The decision; a fault of ours is a 500 in the vendor's words, kept like any exchange."""
+        try:
+            return self._decided(account, request, *asked)
+        except Exception:
+            LOG.exception("%s %s failed in meterbox", request.method, request.path)
+            return Decision(self.room.words.failing(500, None))
 
     def _decided(
         self,

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ["InFlight", "Once", "Policy", "Replay", "echoed", "once"]
 
 
+SWEEP = 1024
+"""Replies that are too old are forgotten once in so many new ones."""
+
+
 @dataclass(slots=True)
 class Replay:
     """A reply that is kept for its key."""
@@ -59,8 +63,9 @@ class Policy:
 
     `rule` is the rule id; `kept` how long a reply is replayed; `misused` the vendor's refusal of a
     key that came with another request; `replayed` headers that mark a replay; `longest` the longest
-    key, and `too_long` the refusal of a longer one; `busy` the refusal of a key whose first request
-    is under way, where the vendor has one, and `busy_rule` its rule id.
+    key, and `too_long` the refusal of a longer one by `length_rule`; `busy` the refusal of a key whose
+    first request is under way, where the vendor has one, and `busy_rule` its rule id; `switch` the rule
+    whose switch, when it is off, has the header ignored.
     """
 
     rule: str
@@ -68,9 +73,11 @@ class Policy:
     misused: Callable[[str], Reply]
     replayed: tuple[tuple[bytes, bytes], ...] = ()
     longest: int | None = None
+    length_rule: str | None = None
     too_long: Callable[[str], Reply] | None = None
     busy: Callable[[str], Reply] | None = None
     busy_rule: str | None = None
+    switch: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,10 +89,10 @@ class Once:
 
     def __call__(self, call: Call) -> Decision:
         key = call.request.header("idempotency-key")
-        if key is None:
+        if key is None or (self.policy.switch and call.setting(self.policy.switch) == "off"):
             return self.operation(call)
         _refuse(call, key, self.policy)
-        return _replayed(call, key, self.policy) or _first(call, key, self.operation)
+        return _replayed(call, key, self.policy) or _first(call, key, self.operation, self.policy)
 
 
 def once(operation: Operation, policy: Policy) -> Once:
@@ -103,7 +110,8 @@ def _refuse(call: Call, key: str, policy: Policy) -> None:
     """Keys that are too long, or under way."""
     if policy.too_long is not None and policy.longest and len(key) > policy.longest:
         why = f"the Idempotency-Key has {len(key)} characters, more than {policy.longest}"
-        raise Refusal(policy.too_long(key), [Violation("$", why, key, policy.rule)])
+        rule = policy.length_rule or policy.rule
+        raise Refusal(policy.too_long(key), [Violation("$", why, key, rule)])
     if policy.busy is not None and call.concurrent:
         why = "the first request with this Idempotency-Key is still under way"
         rule = policy.busy_rule or policy.rule
@@ -140,7 +148,11 @@ def _replayed(call: Call, key: str, policy: Policy) -> Decision | None:
     return Decision(marked, findings=(Violation("$", why, key, policy.rule),))
 
 
-def _first(call: Call, key: str, operation: Operation) -> Decision:
+def _first(call: Call, key: str, operation: Operation, policy: Policy) -> Decision:
     decision = _echoing(operation(call), key)
-    call.account.replays[key] = Replay(call.now, _fingerprint(call), decision.reply)
+    replays = call.account.replays
+    replays[key] = Replay(call.now, _fingerprint(call), decision.reply)
+    if len(replays) % SWEEP == 0:
+        for old in [k for k, kept in replays.items() if call.now - kept.at > policy.kept]:
+            del replays[old]
     return decision

@@ -71,6 +71,7 @@ class Journal:
         self._exchanges: deque[Exchange] = deque()
         self._bytes = 0
         self._appended: asyncio.Event | None = None
+        self._closed = False
         self.dropped = 0
 
     @property
@@ -87,6 +88,21 @@ class Journal:
             oldest = self._exchanges.popleft()
             self._bytes -= len(oldest.request.body) + len(oldest.reply.body)
             self.dropped += 1
+        self._wake()
+
+    def clear(self) -> None:
+        """Drop everything; numbers go on, so that an id never means two exchanges."""
+        self.dropped += len(self._exchanges)
+        self._exchanges.clear()
+        self._bytes = 0
+        self._wake()
+
+    def close(self) -> None:
+        """Let nobody wait any more."""
+        self._closed = True
+        self._wake()
+
+    def _wake(self) -> None:
         if self._appended is not None:
             self._appended.set()
             self._appended = None
@@ -105,11 +121,14 @@ class Journal:
         return islice(self._exchanges, max(0, number - self.dropped), None)
 
     async def appended(self, timeout: float) -> bool:
-        """Wait for the next exchange, at most `timeout` seconds; False when none came."""
+        """Wait for the next exchange, at most `timeout` seconds; False when none came, or the
+        server is leaving."""
+        if self._closed:
+            return False
         if self._appended is None:
             self._appended = asyncio.Event()
         try:
             await asyncio.wait_for(self._appended.wait(), timeout)
         except TimeoutError:
             return False
-        return True
+        return not self._closed

@@ -25,7 +25,10 @@ Billed = dict[str, tuple[Usage, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event's fate, as the ledger tells it."""
+    """One event's fate, as the ledger tells it.
+
+    `exchange` is 0 where no request did it, but a person at the vendor's dashboard.
+    """
 
     exchange: int
     at: datetime
@@ -55,7 +58,7 @@ class Ledger:
         self.dropped = 0
 
     def record(self, exchange: int, at: datetime, effects: Effects) -> None:
-        """Note what an exchange did to some events."""
+        """Note what an exchange did to some events; 0 is none, but the dashboard."""
         self._blocks.append((exchange, at, effects))
         self._size += len(effects.items)
         while self._size > self._kept and len(self._blocks) > 1:
@@ -144,6 +147,6 @@ def _quantity(usages: Sequence[Usage]) -> Decimal:
 
 
 def _plain(number: Decimal) -> Number:
-    """A whole Decimal as an int, any other as it is."""
+    """A whole Decimal as an int if that fits 64 bits, as JSON's readers want; else as it is."""
     whole = number.to_integral_value()
-    return int(whole) if number == whole else number
+    return int(whole) if number == whole and abs(whole) < 2**63 else number

@@ -19,15 +19,12 @@ class Window:
         self.start = 0
         self.used = 0
 
-    def take(self, count: int, now: datetime) -> bool:
-        """Take `count` of this window; False when it does not have so much left."""
+    def holds(self, count: int, now: datetime) -> bool:
+        """Whether the window of `now` has so much left."""
         start = int(now.timestamp()) // self.limit.seconds * self.limit.seconds
         if start != self.start:
             self.start, self.used = start, 0
-        if self.used + count > self.limit.most:
-            return False
-        self.used += count
-        return True
+        return self.used + count <= self.limit.most
 
     def retry_after(self, now: datetime) -> int:
         """Whole seconds until the window starts anew, at least one."""
@@ -53,10 +50,14 @@ class Windows:
 
     def exceeded(self, endpoint: str, events: int, now: datetime, *, mode: str) -> Window | None:
         """Count one request of so many events; the window that is too full for it, if any."""
-        for window in self._windows:
-            limit = window.limit
-            if limit.mode != mode or endpoint not in limit.endpoints:
-                continue
-            if not window.take(1 if limit.counts == "requests" else events, now):
+        counted = [
+            (window, 1 if window.limit.counts == "requests" else events)
+            for window in self._windows
+            if window.limit.mode == mode and endpoint in window.limit.endpoints
+        ]
+        for window, count in counted:
+            if not window.holds(count, now):
                 return window
+        for window, count in counted:
+            window.used += count
         return None

@@ -1,13 +1,12 @@
 """The endpoint that Segment would call at a partner: one raw event in, the vendor's calls out.
 
 `POST /<source>/destinations/<vendor>` with Basic credentials and `X-Segment-Settings`, answered as
-Segment's contract with partners has it (Segment docs, partners/subscriptions/build-webhook).
+Segment's contract with partners has it (rule segment.delivery.partner).
 """
 
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -35,10 +34,12 @@ __all__ = ["Partner"]
 class Refused(Exception):
     """What the partner says no with; `path` and `rule` tell where and why."""
 
-    def __init__(self, status: int, message: str, rule: str, path: str = "$") -> None:
+    def __init__(
+        self, status: int, message: str, rule: str, path: str = "$", *, why: str | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
-        self.finding = Violation(path, message, None, rule)
+        self.finding = Violation(path, why or message, None, rule)
 
 
 class Partner:
@@ -94,7 +95,8 @@ class Partner:
         try:
             exchange = await edge.desk.perform(request, edge.endpoints)
         except Lost:
-            return Reply.json({}, 503), None
+            last = account.journal.get(account.journal.next - 1)
+            return Reply(503, b"no answer came", None), last.id if last else None
         return exchange.reply, exchange.id
 
     def _translated(self, request: Request) -> tuple[VendorRequest, ...]:
@@ -109,7 +111,7 @@ class Partner:
         except MeterboxError as fault:
             rule = f"{self._vendor}.segment.settings"
             known = rule if rule in self._contract.rules else malformed
-            raise Refused(400, f"Request validation error: {fault}", known) from fault
+            raise Refused(400, "Request validation error", known, why=str(fault)) from fault
         if isinstance(made, Untranslatable):
             raise Refused(501 if made.unsupported else 400, made.reason, made.rule, made.path)
         return made.requests
@@ -122,7 +124,7 @@ def _settings(request: Request) -> Mapping[str, Any]:
         return {}
     try:
         settings = orjson.loads(base64.b64decode(given, validate=True))
-    except (binascii.Error, orjson.JSONDecodeError) as fault:
+    except ValueError as fault:  # base64's and JSON's are both
         raise BadEvent("X-Segment-Settings", f"is not base64 of JSON: {fault}") from fault
     if not isinstance(settings, dict):
         raise BadEvent("X-Segment-Settings", "is not a JSON object")
@@ -130,7 +132,7 @@ def _settings(request: Request) -> Mapping[str, Any]:
 
 
 def _status(status: int) -> int:
-    """Segment knows these; of others it gets the nearest."""
+    """Segment knows these; of others it gets the nearest (rule segment.delivery.partner-status)."""
     if status in (400, 401, 403, 429, 500, 501, 503):
         return status
     return 503 if status >= 500 else 400

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -12,7 +13,7 @@ import orjson
 
 from contracts.model import Violation
 
-__all__ = ["Decision", "Effects", "Outcome", "Refusal", "Reply", "Request", "Usage"]
+__all__ = ["Decision", "Effects", "Headers", "Outcome", "Refusal", "Reply", "Request", "Usage"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
 Number = int | float | Decimal
@@ -54,13 +55,21 @@ class Reply:
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: Headers = ()) -> Reply:
-        return cls(status, orjson.dumps(value), "application/json", headers)
+        return cls(status, _written(value), "application/json", headers)
 
     @classmethod
     def text(
         cls, words: str, status: int = 200, media: str = "text/plain", headers: Headers = ()
     ) -> Reply:
         return cls(status, words.encode(), media, headers)
+
+
+def _written(value: Any) -> bytes:
+    try:
+        return orjson.dumps(value)
+    except orjson.JSONEncodeError:
+        # What a body brought may be as deep as orjson writes, and an answer puts it deeper.
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @dataclass(slots=True)

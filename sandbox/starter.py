@@ -55,8 +55,7 @@ def _destination(vendor: str, hosts: tuple[str, ...]) -> str:
     ]
     settings = local(vendor)
     if settings:
-        lines += ["", f"[destinations.{vendor}.settings]"]
-        lines += [_entry(name, value) for name, value in settings.items()]
+        lines += ["# In the sandbox; elsewhere say your own:", f"# {_entry('settings', settings)}"]
     return "\n".join(lines) + "\n"
 
 

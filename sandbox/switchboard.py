@@ -106,7 +106,7 @@ class Switchboard:
             return
         for name, value in scope["headers"]:
             if name == b"host":
-                at = self._by_host.get(value.partition(b":")[0].lower())
+                at = self._by_host.get(value.partition(b":")[0].rstrip(b".").lower())
                 if at is not None:
                     app = at.exact.get(scope["path"], at.app)
                     await app(scope, receive, send)

@@ -33,7 +33,7 @@ def dumps(value: Any) -> bytes:
 
 def _plain(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return orjson.Fragment(str(value))
+        return orjson.Fragment(format(value, "f"))
     if isinstance(value, timedelta):
         return durations.text(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
@@ -87,7 +87,7 @@ def ledger(of: Account, entries: Iterable[Entry], totals: Iterable[Total]) -> di
                 "outcome": entry.outcome,
                 "rule": entry.rule,
                 "time": iso(entry.at),
-                "exchange": f"{of.vendor}-{of.handle}-{entry.exchange}",
+                "exchange": _named(entry.exchange, of),
             }
             for entry in entries
         ],
@@ -183,6 +183,10 @@ def rule(of: Rule) -> dict[str, Any]:
         if of.switch.values:
             told["switch"]["values"] = of.switch.values
     return told
+
+
+def _named(exchange: int, of: Account) -> str | None:
+    return f"{of.vendor}-{of.handle}-{exchange}" if exchange else None
 
 
 def _finding(found: Violation, of: Account) -> dict[str, Any]:

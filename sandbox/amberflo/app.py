@@ -10,6 +10,7 @@ from contracts.model import Contract, Violation
 from contracts.schema import Schema
 from sandbox.amberflo import customers, errors, paging
 from sandbox.amberflo.ingestion import Ingest, count
+from sandbox.amberflo.objections import forgiven, ingests_rest, within
 from sandbox.amberflo.records import read
 from sandbox.amberflo.rules import State
 from sandbox.amberflo.salvage import salvage
@@ -43,10 +44,6 @@ def create_room(contract: Contract) -> Room:
 
 
 def _waives(violation: Violation, settings: Mapping[str, Any]) -> bool:
-    """What the switches forgive: dimensions that are not text, and records without a meter."""
-    if violation.rule == "amberflo.ingest.dimension-types":
-        scalar = isinstance(violation.value, str | int | float)
-        return scalar and settings[violation.rule] == "text"
-    if violation.rule == "amberflo.ingest.meter":
-        return bool(settings[violation.rule] == "unmatched")
-    return False
+    """What goes on in spite of a departure: what is forgiven, and lists without one record."""
+    alone = ingests_rest(settings) and within(violation.path) is not None
+    return alone or forgiven(violation, settings)

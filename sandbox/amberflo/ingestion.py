@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
+from itertools import chain
 from typing import Any
 
 from contracts.conformance import violations
 from contracts.model import Violation
 from contracts.schema import Schema
 from sandbox.amberflo import errors
-from sandbox.amberflo.records import Record, parsed, readings, records
+from sandbox.amberflo.objections import Refused, ingests_rest, refused, within
+from sandbox.amberflo.records import (
+    CANCEL,
+    Record,
+    has_meter,
+    parsed,
+    place,
+    readings,
+    records,
+)
 from sandbox.amberflo.rules import Ingestion, State, ingest
 from sandbox.amberflo.salvage import lost
 from sandbox.amberflo.text import written
@@ -23,8 +34,8 @@ from sandbox.room import Call
 __all__ = ["Ingest", "count"]
 
 BACKFILL = timedelta(days=60)
-AHEAD = timedelta(minutes=5)
-CHARACTERS = "amberflo.ingest.dimension-characters"
+MARK = "amberflo.ingest.cancel-value"
+VALUES = "amberflo.ingest.values"
 METERLESS = "amberflo.ingest.meter"
 NOTHING = "amberflo.ingest.cancel-nothing"
 
@@ -37,25 +48,37 @@ class Ingest:
 
     def __call__(self, call: Call) -> Decision:
         body = call.body
-        found = [*_custom(call), *_empty(call, body), *self._remarks(call, body)]
-        _refuse_future(call, body)
+        remarks = self._remarks(call, body)
+        out = refused(call, body, self.tidy)
+        if out and not (ingests_rest(call.account.settings) and len(out) < count(body)):
+            found = [*chain.from_iterable(out.values())]
+            raise Refusal(
+                errors.violating(found, body, call.endpoint), found, lost(body, found[0].rule)
+            )
+        kept = [r for n, r in enumerate(body) if n not in out] if out else records(body)
+        every: Sequence[int] = range(count(body))
+        places = [n for n in every if n not in out] if out else every
+        beside = call.setting(VALUES) == "beside"
+        taken = _text(call, readings(kept, beside=beside))
         state: State = call.account.state
-        taken = _text(call, readings(body))
         done = ingest(taken, state, _oldest(call))
-        answer = Reply.text(f"{count(body)} records were ingested")
-        return Decision(
-            answer, _effects(call, done, taken, state), (*found, *_unbilled(body, done))
-        )
+        told = [
+            *chain.from_iterable(out.values()),
+            *(remark for remark in remarks if not out or within(remark.path) not in out),
+            *([] if beside else _left_aside(body, kept, places)),
+            *_unbilled(body, kept, places, done, beside=beside),
+        ]
+        effects = _effects(call, done, taken, state, whole=not out)
+        answer = Reply.text(f"{len(kept)} records were ingested")
+        return Decision(answer, (*_dropped(body, out), *effects), tuple(told))
 
     def _remarks(self, call: Call, body: Any) -> list[Violation]:
         """What is accepted and yet worth telling: lost keys, odd dimensions, odd times."""
+        asked = [*_custom(call), *_empty(call, body)]
         if self.tidy.accepts(body):
-            return []
+            return asked
         found = violations(body, self.tidy, rule="amberflo.ingest.unknown-keys")
-        bad = [violation for violation in found if violation.rule == CHARACTERS]
-        if bad and call.setting(CHARACTERS) == "strict":
-            raise Refusal(errors.violating(bad, body, call.endpoint), found, lost(body, CHARACTERS))
-        return found
+        return asked + [remark for remark in found if not _cancels(call, remark)]
 
 
 def _custom(call: Call) -> list[Violation]:
@@ -75,32 +98,55 @@ def _empty(call: Call, body: Any) -> list[Violation]:
     return [finding]
 
 
-def _refuse_future(call: Call, body: Any) -> None:
-    rule = "amberflo.ingest.future"
-    if call.setting(rule) == "accept":
-        return
-    newest = int((call.now + AHEAD).timestamp() * 1000)
-    found = []
-    for index, record in enumerate(records(body)):
-        at = record["meterTimeInMillis"]
-        if at > newest:
-            place = f"$[{index}]" if isinstance(body, list) else "$"
-            why = f"{at} is more than 5 minutes ahead"
-            found.append(Violation(f"{place}.meterTimeInMillis", why, at, rule))
-    if found:
-        raise Refusal(errors.violating(found, body, call.endpoint), found, lost(body, rule))
+def _cancels(call: Call, remark: Violation) -> bool:
+    """Whether the mark that is remarked on cancels after all."""
+    return remark.rule == MARK and call.setting(MARK) == "any-case" and _is_true(remark.value)
+
+
+def _is_true(value: Any) -> bool:
+    return isinstance(value, str) and value.lower() == "true"
+
+
+def _dropped(body: Any, out: Refused) -> tuple[Effects, ...]:
+    """The usage of single records that were refused, by the first rule against each."""
+    rules = dict.fromkeys(found[0].rule for found in out.values())
+    return tuple(
+        effects
+        for rule in rules
+        for effects in lost([body[n] for n, found in out.items() if found[0].rule == rule], rule)
+    )
+
+
+def _left_aside(body: Any, kept: Sequence[Record], places: Sequence[int]) -> list[Violation]:
+    """Meters that do not count because `values` stand instead of them."""
+    why = "this meter does not count: by switch, values stand instead of it"
+    return [
+        Violation(f"{place(body, n)}.meterApiName", why, record["meterApiName"], VALUES)
+        for n, record in zip(places, kept, strict=True)
+        if record.get("values") and has_meter(record)
+    ]
 
 
 def _text(call: Call, taken: list[Record]) -> list[Record]:
-    """The records with dimensions as text, where the switch lets others in."""
-    if call.setting("amberflo.ingest.dimension-types") == "reject":
+    """The records as the switches read their dimensions: others than text as text, and the mark
+    of a cancellation in any case."""
+    as_text = call.setting("amberflo.ingest.dimension-types") == "text"
+    any_case = call.setting(MARK) == "any-case"
+    if not (as_text or any_case):
         return taken
     return [
-        {**record, "dimensions": {k: written(v) for k, v in record["dimensions"].items()}}
+        {**record, "dimensions": _read(record["dimensions"], any_case=any_case)}
         if record.get("dimensions")
         else record
         for record in taken
     ]
+
+
+def _read(dimensions: Mapping[str, Any], *, any_case: bool) -> dict[str, str]:
+    read = {name: written(value) for name, value in dimensions.items()}
+    if any_case and _is_true(read.get(CANCEL)):
+        read[CANCEL] = "true"
+    return read
 
 
 def _oldest(call: Call) -> int | None:
@@ -110,12 +156,14 @@ def _oldest(call: Call) -> int | None:
     return int((call.now - BACKFILL).timestamp() * 1000)
 
 
-def _effects(call: Call, done: Ingestion, taken: list[Record], state: State) -> tuple[Effects, ...]:
+def _effects(
+    call: Call, done: Ingestion, taken: list[Record], state: State, *, whole: bool
+) -> tuple[Effects, ...]:
     accepted = done.accepted
     plain = call.setting("amberflo.ingest.dimension-types") == "reject"
-    if plain and len(done.accepted) == len(taken):
-        raw = content(call.request)
-        accepted = Batch(raw, len(taken), _held, call.now)
+    if whole and plain and len(done.accepted) == len(taken):
+        held = partial(_held, beside=call.setting(VALUES) == "beside")
+        accepted = Batch(content(call.request), len(taken), held, call.now)
     groups: list[tuple[Outcome, Sequence[Record], str | None]] = [
         ("accepted", accepted, None),
         ("late", done.late, "amberflo.ingest.past"),
@@ -129,24 +177,26 @@ def _effects(call: Call, done: Ingestion, taken: list[Record], state: State) -> 
     )
 
 
-def _held(raw: bytes) -> list[Record]:
-    return readings(parsed(raw))
+def _held(raw: bytes, *, beside: bool) -> list[Record]:
+    return readings(records(parsed(raw)), beside=beside)
 
 
-def _unbilled(body: Any, done: Ingestion) -> list[Violation]:
+def _unbilled(
+    body: Any, kept: Sequence[Record], places: Sequence[int], done: Ingestion, *, beside: bool
+) -> list[Violation]:
     """Why an answer of 200 brings no bill: a cancellation that finds nothing, or no meter."""
     if not done.idle and not done.meterless:
         return []
     idle = "this cancels a record that never came; all the rest of it must be the same"
     without = "the record has no meter with a value, and bills nothing"
-    places = [
-        f"$[{index}]" if isinstance(body, list) else "$"
-        for index, record in enumerate(records(body))
-        for _ in readings(record)
+    at = [
+        place(body, n)
+        for n, record in zip(places, kept, strict=True)
+        for _ in readings([record], beside=beside)
     ]
     return [
-        *[Violation(places[n], idle, r, NOTHING) for n, r in done.idle.items()],
-        *[Violation(places[n], without, r, METERLESS) for n, r in done.meterless.items()],
+        *[Violation(at[n], idle, r, NOTHING) for n, r in done.idle.items()],
+        *[Violation(at[n], without, r, METERLESS) for n, r in done.meterless.items()],
     ]
 
 

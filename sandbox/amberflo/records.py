@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from sandbox.body import Unreadable, content, parse
 from sandbox.reply import Request
 
-__all__ = ["CANCEL", "Record", "cancelled", "customer", "parsed", "read", "readings", "records"]
+__all__ = [
+    "CANCEL",
+    "Record",
+    "cancelled",
+    "customer",
+    "has_meter",
+    "parsed",
+    "place",
+    "read",
+    "readings",
+    "records",
+]
 
 Record = dict[str, Any]
 CANCEL = "aflo.cancel_previous_resource_event"
@@ -54,21 +66,31 @@ def records(body: Any) -> list[Record]:
     return body if isinstance(body, list) else [body]
 
 
-def readings(body: Any) -> list[Record]:
+def place(body: Any, index: int) -> str:
+    """Where a record of a body is, as a JSON path."""
+    return f"$[{index}]" if isinstance(body, list) else "$"
+
+
+def readings(given: Sequence[Record], *, beside: bool) -> list[Record]:
     """The records with one meter each: `values` holds several meters (rule amberflo.ingest.values).
 
-    A record that has meterApiName and `values` is both.
+    A record's own meter counts `beside` them, or not at all.
     """
     found: list[Record] = []
-    for record in records(body):
+    for record in given:
         if not record.get("values"):
             found.append(record)
             continue
-        if record.get("meterApiName") is not None and record.get("meterValue") is not None:
+        if beside and has_meter(record):
             found.append({**record, "values": None})
         for meter, value in record["values"].items():
             found.append({**record, "values": None, "meterApiName": meter, "meterValue": value})
     return found
+
+
+def has_meter(record: Record) -> bool:
+    """Whether a record has a meter of its own, and a value for it."""
+    return record.get("meterApiName") is not None and record.get("meterValue") is not None
 
 
 def customer(record: Record) -> str | None:

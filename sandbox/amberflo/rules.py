@@ -13,7 +13,7 @@ from typing import Any
 
 import orjson
 
-from sandbox.amberflo.records import CANCEL, Record, cancelled, customer
+from sandbox.amberflo.records import CANCEL, Record, cancelled, customer, has_meter
 from sandbox.reply import Usage
 
 __all__ = ["Ingestion", "State", "ingest"]
@@ -95,7 +95,7 @@ def ingest(records: Sequence[Record], state: State, oldest: int | None) -> Inges
         before = cancelled(record)
         if before is not None:
             _cancel(position, record, before, state, done)
-        elif record.get("meterApiName") is None or record.get("meterValue") is None:
+        elif not has_meter(record):
             done.meterless[position] = record
         elif oldest is not None and record["meterTimeInMillis"] < oldest:
             done.late.append(record)

@@ -23,7 +23,8 @@ def salvage(body: Any, endpoint: Endpoint) -> Sequence[Usage]:
 
 def lost(body: Any, rule: str) -> tuple[Effects, ...]:
     """What was lost with a body that conforms and was refused by `rule`."""
-    return (Effects("rejected", [usage for r in records(body) for usage in _told(r)], rule),)
+    told = [usage for r in records(body) if isinstance(r, dict) for usage in _told(r)]
+    return (Effects("rejected", told, rule),) if told else ()
 
 
 def _told(record: Mapping[str, Any]) -> list[Usage]:

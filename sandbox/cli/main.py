@@ -6,6 +6,7 @@ import os
 import sys
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -86,8 +87,19 @@ class Commands(click.Group):
     cls=Commands, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.version_option(None, "--version", package_name="meterbox", message="%(prog)s %(version)s")
-def commands() -> None:
+@click.pass_context
+def commands(context: click.Context) -> None:
     """Usage-billing vendors on your machine: what was accepted, and what was billed."""
+    if context.invoked_subcommand != "up":  # which reads the configuration that it is given
+        _add_vendors()
+
+
+def _add_vendors() -> None:
+    """Know the vendors that are configured here, besides those there are."""
+    if "METERBOX_SERVER__VENDORS" in os.environ or Path("meterbox.toml").exists():
+        from sandbox.config import load
+
+        load(None, os.environ)
 
 
 def main() -> None:

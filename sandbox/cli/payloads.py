@@ -23,7 +23,7 @@ import orjson
 from contracts.model import MeterboxError, did_you_mean
 from sandbox.body import Unreadable, parse
 
-__all__ = ["Block", "Payload", "UnusableFile", "Unread", "blocks", "size"]
+__all__ = ["Block", "Payload", "Unread", "UnusableFile", "blocks", "size"]
 
 CHUNK = 16 * 1024
 """Bytes read at a time. With larger buffers the C library returns memory to the system after each

@@ -15,6 +15,8 @@ from sandbox.cli.output import EXIT_CODES, on_terminal, show, write, write_json
 if TYPE_CHECKING:
     from rich.console import Group
 
+TOLD = ("id", "sentence", "source", "read", "confidence", "switch")
+
 __all__ = ["command"]
 
 STYLES = {"documented": "green", "observed": "cyan", "sdk": "blue", "assumed": "yellow"}
@@ -37,7 +39,7 @@ def command(vendor: str | None, confidence: tuple[str, ...], as_json: bool) -> N
     """
     found = [rule for rule in _rules(vendor) if not confidence or rule.confidence in confidence]
     if as_json:
-        write_json([asdict(rule) for rule in found])
+        write_json([{name: asdict(rule)[name] for name in TOLD} for rule in found])
     elif on_terminal():
         _show(found)
     else:

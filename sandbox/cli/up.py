@@ -54,7 +54,7 @@ def command(
     port = listening.getsockname()[1]
     _tell(sandbox, f"http://{_spelled(settings.server.host)}:{port}", as_json)
     try:
-        Server(sandbox).run(sockets=[listening])
+        Server(sandbox, alone=True, leaving=sandbox.leave).run(sockets=[listening])
     except KeyboardInterrupt:
         write("Stopped.") if not as_json else None
 

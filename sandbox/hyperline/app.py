@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import partial
 
 from contracts.model import Contract, Violation
-from sandbox.hyperline import customers, errors, events, listing
+from sandbox.hyperline import customers, dashboard, errors, events, listing
 from sandbox.hyperline.leniency import waives
 from sandbox.hyperline.rules import State
 from sandbox.hyperline.salvage import count, lost, salvage
@@ -44,6 +44,7 @@ def create_room(contract: Contract) -> Room:
             **{name: _counted(read) for name, read in reads.items()},
         },
         words=errors,
+        dashboard=dashboard.FUNCTIONS,
         events=count,
         salvage=salvage,
         waives=waives,

@@ -14,7 +14,7 @@ from sandbox.hyperline.rules import State
 from sandbox.reply import Decision, Refusal, Reply
 from sandbox.room import Call
 
-__all__ = ["create", "fetch", "imported", "shown"]
+__all__ = ["create", "fetch", "imported", "moment", "shown"]
 
 Customer = dict[str, Any]
 
@@ -55,6 +55,8 @@ def create(call: Call) -> Decision:
     external_id = call.body.get("external_id")
     if external_id in state.by_external_id:
         why = f"a customer has the external_id {external_id!r} already"
+        if state.by_external_id[external_id] in state.pending:
+            why += ", made for an event; on the dashboard, pending-customers activates it"
         finding = Violation("$.external_id", why, external_id, "hyperline.customer.duplicate")
         raise Refusal(errors.taken(external_id), [finding])
     customer = _customer(call, call.body)
@@ -98,7 +100,7 @@ def shown(customer: Mapping[str, Any], version: int) -> Mapping[str, Any]:
 
 
 def _customer(call: Call, given: Customer) -> Customer:
-    now = _moment(call.now)
+    now = moment(call.now)
     vat = given.get("vat_number")
     return {
         "id": call.account.id(14, "cus_"),
@@ -118,5 +120,6 @@ def _customer(call: Call, given: Customer) -> Customer:
     }
 
 
-def _moment(at: datetime) -> str:
+def moment(at: datetime) -> str:
+    """A time as Hyperline writes it: UTC, to the millisecond."""
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -32,6 +32,9 @@ def forgiven(violation: Violation, settings: Settings) -> bool:
     rule, value = violation.rule, violation.value
     if rule == "hyperline.ingest.timestamp":
         return bool(settings[rule] == "lenient" and _readable(value))
+    if rule == "hyperline.ingest.timestamp-offset":
+        lenient = settings["hyperline.ingest.timestamp"] == "lenient"
+        return lenient or bool(settings[rule] == "utc")
     if rule == "hyperline.ingest.record-objects":
         return bool(settings[rule] == "accept" and _flat(value))
     if rule == "hyperline.ingest.record-id-empty":

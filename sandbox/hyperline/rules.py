@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Any
 
 from contracts.conformance import json_path
@@ -16,6 +17,7 @@ from sandbox.reply import Usage
 
 __all__ = [
     "FIELDS",
+    "Customer",
     "Settled",
     "State",
     "Terms",
@@ -37,13 +39,15 @@ class State:
     """What Hyperline keeps of one account.
 
     `seen` are the identities of the events it has; `pending` the ids of customers that events
-    brought into being and that nobody has set up.
+    brought into being and that nobody has set up, and `waiting` the usage that came for those, by
+    identity.
     """
 
     customers: dict[str, Customer] = field(default_factory=dict)
     by_external_id: dict[str, str] = field(default_factory=dict)
     seen: set[str] = field(default_factory=set)
     pending: set[str] = field(default_factory=set)
+    waiting: dict[str, Usage] = field(default_factory=dict)
 
     def known(self, customer_id: str) -> Customer | None:
         """The customer of that Hyperline id or external id (rule hyperline.ingest.customer)."""
@@ -54,6 +58,14 @@ class State:
         self.customers[customer["id"]] = customer
         if customer["external_id"] is not None:
             self.by_external_id[customer["external_id"]] = customer["id"]
+
+    def activate(self, customer: Customer) -> list[Usage]:
+        """Set up a pending customer; the usage that waited for it
+        (rule hyperline.customer.activate)."""
+        payer = self.payer(customer["id"])
+        self.pending.discard(customer["id"])
+        names = [name for name, usage in self.waiting.items() if usage.customer == payer]
+        return [self.waiting.pop(name) for name in names]
 
     def payer(self, customer_id: str) -> str:
         """The name the ledger bills: the external id, or Hyperline's where there is none."""
@@ -110,10 +122,14 @@ def _written(id: Any) -> str:
     (rule hyperline.ingest.record-id-number)."""
     if isinstance(id, str):
         return id
-    number = float(id)
-    if number.is_integer() and abs(number) < 1e21:
-        return str(int(number))
-    return repr(number)
+    # Python and JavaScript find the same digits, and differ in where the exponent begins.
+    shortest = Decimal(repr(float(id)))
+    if not shortest:
+        return "0"
+    if -7 < shortest.adjusted() < 21:
+        return f"{shortest:f}".removesuffix(".0")
+    mantissa, _, exponent = repr(float(id)).partition("e")
+    return f"{mantissa}e{int(exponent):+d}"
 
 
 def strangers(events: Sequence[Event], state: State) -> list[int]:
@@ -150,11 +166,14 @@ def _apart(events: Sequence[Event], names: Sequence[str], state: State) -> Settl
         customer = state.known(event["customer_id"])
         if customer is not None and customer["id"] in state.pending:
             pending.append(event)
+            payer = state.payer(event["customer_id"])
+            state.waiting[name] = Usage(name, payer, event["event_type"], 1)
             if name in state.seen:
                 removed[name] = event
         else:
             (updated if name in state.seen else created).append(event)
             removed.pop(name, None)
+            state.waiting.pop(name, None)
         state.seen.add(name)
     return Settled(created, updated, pending, list(removed.values()))
 

@@ -136,9 +136,9 @@ FUNCTIONS: Mapping[str, Callable[[Account, Arguments, datetime], Json]] = {
 
 
 def _note(account: Account, now: datetime, effects: tuple[Effects, ...]) -> None:
-    """Enter into the ledger what the dashboard did, under the exchange that came last."""
+    """Enter into the ledger what the dashboard did, which no exchange did."""
     for effect in effects:
-        account.ledger.record(account.journal.next - 1, now, effect)
+        account.ledger.record(0, now, effect)
 
 
 def _rule(given: Arguments, state: State) -> MappingRule:

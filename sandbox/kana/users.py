@@ -114,7 +114,7 @@ def import_customer(customer: Customer, state: State, terms: Terms) -> tuple[Use
     users = state.oldest_first()
     matching = [user for user in users if user.billing_id == customer.billing_id]
     matching += sharing(customer.email, state, terms)
-    # The import writes its email where the id belongs, and an id names one user only.
+    # The import writes its email where the id belongs (rule kana.stripe.id-taken).
     matching += [user for user in users if user.id == customer.email]
     if matching:
         user = matching[0]

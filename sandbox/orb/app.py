@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -30,6 +31,7 @@ __all__ = ["create_room"]
 
 IDEMPOTENCY = Policy(
     rule="orb.idempotency",
+    length_rule="orb.idempotency.length",
     kept=timedelta(hours=48),
     misused=errors.conflict,
     replayed=((b"idempotent-replayed", b"true"),),
@@ -40,6 +42,7 @@ IDEMPOTENCY = Policy(
         f"Idempotency-Key has {len(key)} characters; at most 64."
     ),
 )
+INGESTION = replace(IDEMPOTENCY, switch="orb.idempotency.ingest")
 
 
 def create_room(contract: Contract) -> Room:
@@ -47,7 +50,7 @@ def create_room(contract: Contract) -> Room:
         contract,
         state=State,
         operations={
-            "ingest": once(ingestion, IDEMPOTENCY),
+            "ingest": once(ingestion, INGESTION),
             "ping": lambda _: Decision(Reply.json({"response": "pong"})),
             "search-events": once(events.search, IDEMPOTENCY),
             "fetch-event-volume": volume.show,
@@ -109,10 +112,10 @@ def ingestion(call: Call) -> Decision:
     batch = Batch(content(call.request), len(given), _events, call.now)
     done = ingest(given, batch, state, terms)
     answer = _answer(call, done)
-    if not state.store.backfills:
-        return Decision(answer, _effects(done, state))
-    done, lost = refilling.sifted(done, state, call.now)
-    return Decision(answer, (*_effects(done, state), *lost))
+    lost: tuple[Effects, ...] = ()
+    if state.store.backfills:
+        done, lost = refilling.sifted(done, state, call.now)
+    return Decision(answer, (*_effects(done, state), *lost), _odd_debug(call))
 
 
 def _refilled(call: Call, given: Sequence[Any], backfill: Backfill, terms: Terms) -> Decision:
@@ -161,6 +164,17 @@ def _answer(call: Call, done: Ingestion) -> Reply:
             "ingested": [event["idempotency_key"] for event in (*done.matched, *done.unmatched)],
         }
     return Reply.json(body)
+
+
+def _odd_debug(call: Call) -> tuple[Violation, ...]:
+    """A debug that is neither true nor false does nothing, and is told."""
+    if b"debug" not in call.request.query_string:
+        return ()
+    given = call.request.query.get("debug")
+    if given in (None, "true", "false"):
+        return ()
+    why = f"debug is {given!r}, and only true is known to do something"
+    return (Violation("$", why, given, "orb.ingest.debug-value", "true"),)
 
 
 def _refuse_batch(call: Call, events: Sequence[Any]) -> None:
@@ -239,7 +253,5 @@ def _usage(event: Mapping[str, Any]) -> Usage:
 
 def _waives(violation: Violation, settings: Mapping[str, Any]) -> bool:
     """A time without offset is taken as UTC where the switch says so."""
-    if violation.rule != "orb.ingest.timestamp" or not isinstance(violation.value, str):
-        return False
-    naive = not violation.value.upper().endswith("Z") and "+" not in violation.value
-    return naive and settings["orb.ingest.timestamp-naive"] == "utc"
+    naive = "orb.ingest.timestamp-naive"
+    return violation.rule == naive and settings[naive] == "utc"

@@ -50,9 +50,9 @@ def create(call: Call) -> Decision:
         state.by_external_id[external_id] = id
     seen = shown(customer, state)
     state.happenings.append(Happening("customer.created", call.now, seen))
-    return Decision(
-        Reply.json(seen, 201), attributed(state, external_id), _unknown_method(call.body)
-    )
+    billed = call.setting("orb.customer.attribution") != "never"
+    effects = attributed(state, external_id) if billed else ()
+    return Decision(Reply.json(seen, 201), effects, _unknown_method(call.body))
 
 
 def fetch(call: Call) -> Decision:

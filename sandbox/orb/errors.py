@@ -11,7 +11,7 @@ from contracts.model import Endpoint, Violation
 from sandbox.auth import Problem
 from sandbox.body import Unreadable
 from sandbox.limits import Window
-from sandbox.reply import Reply, Request
+from sandbox.reply import Headers, Reply, Request
 
 __all__ = [
     "conflict",
@@ -34,6 +34,7 @@ __all__ = [
 ERRORS = "https://docs.withorb.com/reference/error-responses#"
 INVALID = "Request validation did not succeed."
 EVENT = re.compile(r"\$\.events\[(\d+)\]")
+UNKNOWN = re.compile(r"Additional properties are not allowed \((.*) was unexpected\)", re.S)
 
 Messages = dict[int, list[str]]
 
@@ -73,13 +74,24 @@ def _key(event: Any) -> str | None:
 
 def violating(violations: Sequence[Violation], body: Any, _: Endpoint) -> Reply:
     """Orb validates with a JSON Schema library whose messages it passes on (rule orb.problem)."""
-    by_event: Messages = {}
+    by_event: dict[int, list[Violation]] = {}
     for violation in violations:
         place = EVENT.match(violation.path)
         if place is None:
-            return validation(*(v.message for v in violations))
-        by_event.setdefault(int(place[1]), []).extend([violation.message, *violation.also])
-    return refused_events(body["events"], by_event)
+            return validation(*_texts(violations))
+        by_event.setdefault(int(place[1]), []).append(violation)
+    return refused_events(body["events"], {i: _texts(found) for i, found in by_event.items()})
+
+
+def _texts(violations: Sequence[Violation]) -> list[str]:
+    """The library's texts: it tells all unknown keys of an object in one."""
+    unknown = [key[1] for v in violations if (key := UNKNOWN.fullmatch(v.message))]
+    texts = [v.message for v in violations if not UNKNOWN.fullmatch(v.message)]
+    if unknown:
+        verb = "was" if len(unknown) == 1 else "were"
+        names = f"{', '.join(unknown)} {verb} unexpected"
+        texts.insert(0, f"Additional properties are not allowed ({names})")
+    return texts + [text for v in violations for text in v.also]
 
 
 def too_many_events(count: int, most: int, status: str) -> Reply:

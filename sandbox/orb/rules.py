@@ -170,7 +170,7 @@ def conflicts(events: Sequence[Event], terms: Terms) -> list[Violation]:
         if before is event:
             continue
         path = f"$.events[{index}].idempotency_key"
-        if before != event:
+        if not _same(before, event):
             why = f"Idempotency key {key} is used by events with differing bodies in this batch."
             found.append(Violation(path, why, key, "orb.ingest.batch-conflict"))
         elif terms.repeats_in_batch == "reject":
@@ -191,11 +191,20 @@ def deprecated(events: Sequence[Event], state: State) -> list[Violation]:
     return found
 
 
+def _same(one: Event, other: Event) -> bool:
+    """Whether two events are the same JSON; to Python, true is 1."""
+    return one == other and _booleans(one) == _booleans(other)
+
+
+def _booleans(event: Event) -> set[str]:
+    return {name for name, value in event["properties"].items() if isinstance(value, bool)}
+
+
 def _changed(events: Sequence[Event], state: State, terms: Terms, now: datetime) -> list[Violation]:
     found = []
     for index, event in enumerate(events):
         key = event["idempotency_key"]
-        if _known(key, state, terms, now) and _first(key, state) != event:
+        if _known(key, state, terms, now) and not _same(_first(key, state), event):
             why = f"Idempotency key {key} was ingested with a different body."
             path = f"$.events[{index}].idempotency_key"
             found.append(Violation(path, why, key, "orb.ingest.other-body"))

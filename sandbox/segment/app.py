@@ -174,7 +174,7 @@ def _strictly(
     if not call.setting("segment.strict"):
         return
     code = wrong[0].rule.rpartition(".")[2].replace("-", "_")
-    status = 401 if code == "unknown_source" else 400
+    status = 401 if code == "project_not_found" else 400
     raise _refused(status, code, wrong[0].message, findings, arrived)
 
 

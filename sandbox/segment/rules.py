@@ -78,7 +78,7 @@ class Terms:
 def barred(state: State, *, known: bool, count: int) -> Violation | None:
     """Why nothing of a request is published though it is answered 200; None when something is."""
     if not known:
-        return _bar("unknown_source", "no source has this write key")
+        return _bar("project_not_found", "no source has this write key")
     if state.locked:
         return _bar("locked_workspace", "the workspace is locked")
     if state.disabled:

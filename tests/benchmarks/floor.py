@@ -39,4 +39,4 @@ def app() -> Starlette:
 
 
 if __name__ == "__main__":
-    Server(app()).run(sockets=[listen("127.0.0.1", int(sys.argv[1]))])
+    Server(app(), alone=True).run(sockets=[listen("127.0.0.1", int(sys.argv[1]))])

@@ -1,5 +1,6 @@
 """Every contract case of every vendor, against the sandbox."""
 
+import ast
 import asyncio
 import base64
 import uuid
@@ -7,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +23,7 @@ from sandbox.account import Account
 from sandbox.app import Options, create_app
 from sandbox.faults import Fault
 
+ROOT = Path(__file__).parents[2]
 NOW = datetime(2026, 1, 15, 12, 0, 0, 250_000, tzinfo=UTC)
 CASES = [
     pytest.param(read(vendor), case, id=f"{vendor}-{case.name}")
@@ -85,9 +88,10 @@ async def prepare(account: Account, step: dict[str, Any], sent: Any) -> Any:
         act = account.room.dashboard[step["dashboard"]]
         return act(account, step.get("json", {}), account.clock.now())
     else:
-        response = await sent(step["request"])
-        assert response.status_code == step.get("status", response.status_code), response.text
-        assert response.status_code < 500
+        for _ in range(step.get("times", 1)):
+            response = await sent(step["request"])
+            assert response.status_code == step.get("status", response.status_code), response.text
+            assert response.status_code < 500
         return response.json() if "keep" in step else None
     return None
 
@@ -148,7 +152,7 @@ def test_the_sandbox_answers_as_the_case_says(contract: Contract, case: Case) ->
 
 
 @pytest.mark.parametrize("vendor", vendors())
-def test_every_rule_has_a_case_or_a_golden_case_and_every_case_a_rule(vendor: str) -> None:
+def test_every_rule_is_shown_by_a_case_or_a_test_and_every_case_has_a_rule(vendor: str) -> None:
     from tests.translators.test_golden import GOLDEN
 
     contract = read(vendor)
@@ -156,4 +160,18 @@ def test_every_rule_has_a_case_or_a_golden_case_and_every_case_a_rule(vendor: st
     golden = {rule for g in GOLDEN if g.vendor == vendor for rule in g.rules}
     assert named - set(contract.rules) == set()
     assert golden - set(contract.rules) == set()
-    assert set(contract.rules) - named - golden == set()
+    tested = {rule.id for rule in contract.rules.values() if rule.tests}
+    assert set(contract.rules) - named - golden - tested == set()
+
+
+TESTED = [
+    (rule.id, test) for v in vendors() for rule in read(v).rules.values() for test in rule.tests
+]
+
+
+@pytest.mark.parametrize(("rule", "test"), TESTED)
+def test_a_test_that_a_rule_names_is_there_and_names_the_rule(rule: str, test: str) -> None:
+    file, _, function = test.partition("::")
+    tree = ast.parse((ROOT / file).read_text())
+    found = [node for node in tree.body if getattr(node, "name", "") == function]
+    assert [rule in (ast.get_docstring(node) or "") for node in found] == [True]

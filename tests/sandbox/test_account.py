@@ -93,7 +93,9 @@ def test_a_rule_without_a_switch_is_no_setting(account: Account) -> None:
         account.set("acme.usage.duplicate", True)
 
 
-def test_reset_is_the_first_day_again_but_for_the_clock(ask: Ask, account: Account) -> None:
+def test_reset_is_the_first_day_again_but_for_the_clock_and_the_count_of_exchanges(
+    ask: Ask, account: Account
+) -> None:
     account.clock.advance(timedelta(hours=1))
     now = account.clock.now()
     first = ask("POST", "/acme/usage", json={"events": [usage()]}).json()
@@ -101,7 +103,7 @@ def test_reset_is_the_first_day_again_but_for_the_clock(ask: Ask, account: Accou
     account.faults.add(Fault("reset"))
     account.reset()
     assert (account.state.events, list(account.ledger.entries())) == ({}, [])
-    assert (account.journal.next, account.settings["acme.usage.most"]) == (1, 100)
+    assert (account.journal.next, account.settings["acme.usage.most"]) == (2, 100)
     assert not account.faults
     assert account.clock.now() == now
     assert ask("POST", "/acme/usage", json={"events": [usage()]}).json() == first

@@ -106,6 +106,31 @@ def test_a_sleeper_wakes_when_the_clock_is_advanced_past_its_time() -> None:
     assert asyncio.run(run()) == ["2026-01-15T14:00:00.000Z"]
 
 
+@pytest.mark.parametrize("how", ["freeze", "set"])
+def test_a_sleeper_on_a_running_clock_wakes_when_it_jumps(how: str) -> None:
+    async def run() -> None:
+        clock = Clock()
+        task = asyncio.create_task(clock.sleep(HOUR))
+        await asyncio.sleep(0.01)
+        getattr(clock, how)(clock.now() + 2 * HOUR)
+        await asyncio.wait_for(task, 1)
+
+    asyncio.run(run())
+
+
+def test_a_sleeper_on_a_clock_that_runs_again_wakes_in_its_time() -> None:
+    async def run() -> None:
+        clock = Clock()
+        clock.freeze()
+        task = asyncio.create_task(clock.sleep(timedelta(milliseconds=20)))
+        await asyncio.sleep(0.05)
+        assert not task.done()
+        clock.run()
+        await asyncio.wait_for(task, 1)
+
+    asyncio.run(run())
+
+
 def test_a_sleeper_on_a_running_clock_wakes_by_itself() -> None:
     async def run() -> None:
         await asyncio.wait_for(Clock().sleep(timedelta(milliseconds=20)), 1)

@@ -29,6 +29,7 @@ def test_a_fault_strikes_once_and_is_gone() -> None:
 
 def test_it_strikes_so_many_times_after_letting_so_many_pass() -> None:
     assert struck(Fault("reset", times=2, skip=1)) == ["-", "reset", "reset", "-", "-"]
+    assert struck(Fault("reset", skip=3)) == ["-", "-", "-", "reset", "-"]
 
 
 def test_faults_strike_in_the_order_they_were_set() -> None:

@@ -117,6 +117,12 @@ def test_dropped_entries_are_counted_and_their_usage_stays_billed() -> None:
     assert (ledger.dropped, sums(ledger)) == (8, [(12, 12)])
 
 
+def test_what_no_exchange_did_is_an_entry_all_the_same() -> None:
+    ledger = Ledger()
+    ledger.record(0, NOW, Effects("accepted", [use("a", 2)]))
+    assert ([entry.exchange for entry in ledger.entries()], sums(ledger)) == ([0], [(2, 1)])
+
+
 def test_an_update_of_usage_whose_entry_was_dropped_still_replaces_it() -> None:
     ledger = recorded(("accepted", [use("a", 2)]), ("accepted", [use("b", 3)]), kept=1)
     assert ledger.dropped == 1
@@ -204,3 +210,12 @@ def test_a_bound_on_entries_never_changes_what_is_billed(
         for n, (outcome, events) in enumerate(steps)
     ]
     assert sums(recorded(*happened, kept=kept)) == sums(recorded(*happened, kept=10**6))
+
+
+def test_a_sum_that_no_64_bits_hold_is_written_whole() -> None:
+    from sandbox import view
+
+    total = recorded(("accepted", [use("a", 2**63), use("b", 10**30)])).totals()[0]
+    assert (
+        view.dumps({"quantity": total.quantity}) == b'{"quantity":1000000000009223372036854775808}'
+    )

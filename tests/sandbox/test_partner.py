@@ -77,7 +77,9 @@ def test_a_mapping_that_is_not_text_is_400(url):
     wrong = {**SETTINGS, "propertiesMappingFields": {"amount": 1}}
     answer = deliver(url, "orb", "partner-4", event(), wrong)
     assert answer.status_code == 400
-    assert answer.json()["message"].startswith("Request validation error: propertiesMappingFields")
+    assert answer.json() == {"message": "Request validation error"}
+    told = httpx.get(f"{url}/_meterbox/exchanges/{answer.headers['x-meterbox-exchange']}").json()
+    assert told["findings"][0]["message"].startswith("propertiesMappingFields: 'amount': 1")
 
 
 def test_the_vendors_refusal_is_passed_on_as_400(url):
@@ -107,6 +109,7 @@ def test_another_method_is_405(url):
 
 
 def test_a_fault_of_the_vendor_is_503(url):
+    """Rule segment.delivery.partner-status."""
     faults = f"{url}/_meterbox/accounts/orb/partner-8/faults"
     assert httpx.post(faults, json={"kind": "lost-reply"}).status_code == 200
     assert deliver(url, "orb", "partner-8", event(), SETTINGS).status_code == 503

@@ -102,14 +102,23 @@ def test_another_accounts_key_in_a_credential_header_is_redacted_too(header: str
     assert "somebody-elses" not in everything(account, told)
 
 
-def test_an_exchange_reads_as_it_is_documented(ask: Ask, account: Account) -> None:
-    answer = ask("POST", "/acme/v2/usage?a=1", json={"events": [usage("e1", -1), usage("e2")]})
+def shown(ask: Ask, account: Account) -> dict[str, Any]:
+    """A refused exchange with two events, as JSON."""
+    ask("POST", "/acme/v2/usage?a=1", json={"events": [usage("e1", -1), usage("e2")]})
     told = account.journal.get(1)
     assert told is not None
-    shown = json.loads(view.dumps(view.exchange(told, account)))
-    assert shown.pop("request")["body"].startswith('{"events":[{"id":"e1"')
-    assert shown == {
-        "id": answer.headers["x-meterbox-exchange"],
+    read: dict[str, Any] = json.loads(view.dumps(view.exchange(told, account)))
+    return read
+
+
+def test_an_exchange_reads_as_it_is_documented(ask: Ask, account: Account) -> None:
+    told = shown(ask, account)
+    body, media = '{"error":"1 mistakes"}', "application/json"
+    assert told.pop("request")["body"].startswith('{"events":[{"id":"e1"')
+    assert told.pop("response") == {"status": 400, "headers": {}, "media": media, "body": body}
+    assert (len(told.pop("findings")), len(told.pop("effects"))) == (1, 2)
+    assert told == {
+        "id": f"acme-{account.handle}-1",
         "vendor": "acme",
         "account": redacted(account.key),
         "time": "2026-01-15T12:00:00.000Z",
@@ -121,35 +130,35 @@ def test_an_exchange_reads_as_it_is_documented(ask: Ask, account: Account) -> No
         "fault": None,
         "outcomes": {"rejected": 2},
         "rules": ["acme.usage.quantity"],
-        "response": {
-            "status": 400,
-            "headers": {},
-            "media": "application/json",
-            "body": '{"error":"1 mistakes"}',
-        },
-        "findings": [
-            {
-                "path": "$.events[0].quantity",
-                "message": "-1 is less than the minimum of 0",
-                "value": -1,
-                "rule": "acme.usage.quantity",
-                "source": "made up",
-                "confidence": "documented",
-                "suggestion": None,
-            }
-        ],
-        "effects": [
-            {
-                "event": event,
-                "customer": "c1",
-                "meter": "calls",
-                "quantity": quantity,
-                "outcome": "rejected",
-                "rule": "acme.usage.quantity",
-            }
-            for event, quantity in (("e1", -1), ("e2", 1))
-        ],
     }
+
+
+def test_a_finding_reads_as_it_is_documented(ask: Ask, account: Account) -> None:
+    assert shown(ask, account)["findings"] == [
+        {
+            "path": "$.events[0].quantity",
+            "message": "-1 is less than the minimum of 0",
+            "value": -1,
+            "rule": "acme.usage.quantity",
+            "source": "made up",
+            "confidence": "documented",
+            "suggestion": None,
+        }
+    ]
+
+
+def test_an_effect_reads_as_it_is_documented(ask: Ask, account: Account) -> None:
+    assert shown(ask, account)["effects"] == [
+        {
+            "event": event,
+            "customer": "c1",
+            "meter": "calls",
+            "quantity": quantity,
+            "outcome": "rejected",
+            "rule": "acme.usage.quantity",
+        }
+        for event, quantity in (("e1", -1), ("e2", 1))
+    ]
 
 
 def test_a_large_value_is_shown_by_its_beginning() -> None:

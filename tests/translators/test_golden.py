@@ -17,7 +17,7 @@ from translators.mapping import translate
 from translators.request import Translation, Untranslatable
 from translators.settings import SettingsFault
 
-FOLDER = Path(fixtures.__path__[0])
+FOLDERS = [Path(root) for root in fixtures.__path__]
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,8 @@ class Golden:
 
 GOLDEN = [
     Golden(file.parts[-3], file.stem, json.loads(file.read_text()))
-    for file in sorted(FOLDER.glob("*/golden/*.json"))
+    for folder in FOLDERS
+    for file in sorted(folder.glob("*/golden/*.json"))
 ]
 
 

@@ -25,9 +25,12 @@ class Missing(Exception):
         self.outcome = Untranslatable(path, reason, rule)
 
 
-def translate(event: Event, _: Settings) -> Outcome:
+def translate(event: Event, settings: Settings) -> Outcome:
     """One call is one request (rule amberflo.segment.calls)."""
     draft = Draft(event.raw)
+    if event.type == "screen" and not settings.screen:
+        reason = "screen calls are left out, as the setting `screen` has it"
+        return Untranslatable("$.type", reason, "amberflo.segment.screen", unsupported=True)
     try:
         if event.type in ("page", "screen", "track"):
             request = _record(event, draft)
@@ -73,7 +76,7 @@ def _billed(event: Event, draft: Draft) -> str:
 
 def _meter(event: Event, draft: Draft) -> str:
     if event.type != "track":
-        return _noted(draft, "meterApiName", event.type, "$.type", "amberflo.segment.page")
+        return _noted(draft, "meterApiName", event.type, "$.type", f"amberflo.segment.{event.type}")
     rule = "amberflo.segment.track"
     if event.name is None:
         raise Missing("$.event", "a track call without an event has no meter", rule)
@@ -82,7 +85,7 @@ def _meter(event: Event, draft: Draft) -> str:
 
 def _value(event: Event, draft: Draft) -> int | float:
     if event.type != "track":
-        draft.note("meterValue", 1.0, source=None, rule="amberflo.segment.page")
+        draft.note("meterValue", 1.0, source=None, rule=f"amberflo.segment.{event.type}")
         return 1.0
     value = event.properties.get("value")
     if value is None:

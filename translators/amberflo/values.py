@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from decimal import Decimal
 from typing import Any
 
 from contracts.conformance import json_path
@@ -74,6 +75,16 @@ def _replaced(text: str) -> str:
 def _written(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))
-    return str(value)
+    return _shortest(value) if isinstance(value, float) else str(value)
+
+
+def _shortest(number: float) -> str:
+    """A number as JavaScript writes it (rule amberflo.segment.text)."""
+    # Python and JavaScript find the same digits, and differ in where the exponent begins.
+    digits = Decimal(repr(number))
+    if not digits:
+        return "0"
+    if -7 < digits.adjusted() < 21:
+        return f"{digits:f}".removesuffix(".0")
+    mantissa, _, exponent = repr(number).partition("e")
+    return f"{mantissa}e{int(exponent):+d}"

@@ -19,7 +19,7 @@ class Backoff:
     """`scale` compresses time: at 0.001, four hours are 14.4 seconds.
 
     Segment publishes the window and that waits are exponential and random, but no lengths; the
-    first ceiling of one second is ours.
+    first ceiling of one second is ours (rule segment.delivery.waits).
     """
 
     chance: Random

@@ -19,6 +19,8 @@ __all__ = ["Attempt", "Courier", "Target"]
 
 TIMEOUT = 5.0
 """Seconds in which Segment's webhooks want the whole answer."""
+LIMITS = httpx.Limits(max_keepalive_connections=20)
+"""No bound on connections: an origin would wait for one that another origin's requests hold."""
 READ = 64 * 1024
 """Bytes of an answer that are read; verdict and message stand at its beginning."""
 
@@ -95,6 +97,7 @@ class Courier:
             self._clients[place] = httpx.AsyncClient(
                 transport=target.transport,
                 timeout=self._timeout,
+                limits=LIMITS,
                 headers={"user-agent": "meterbox"},
             )
         return self._clients[place]

@@ -13,8 +13,9 @@ __all__ = ["filtered"]
 def filtered(event: Mapping[str, Any], name: str) -> Filtered | None:
     """Why an event is not for the destination of that catalog name; None when it is.
 
-    Names are case-sensitive. `All` speaks for those not named, an object counts as true, and null
-    as not there. Only false says no.
+    `All` speaks for those not named, and names are case-sensitive (rule
+    segment.delivery.integrations); an object counts as true, null as not there, and only false says
+    no (rule segment.delivery.integrations-odd).
     """
     given = event.get("integrations")
     if not isinstance(given, Mapping):

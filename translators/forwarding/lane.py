@@ -1,8 +1,8 @@
-"""One destination as events reach it: its queue, its translator, and what it makes of an event."""
+"""One destination as events reach it: its queues, its translator, what it makes of an event."""
 
 from __future__ import annotations
 
-import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -29,14 +29,22 @@ class Destination:
     target: Callable[[str], Target]
 
 
+@dataclass
+class Queue:
+    """What one origin has for one destination; `under_way` counts those that have begun."""
+
+    waiting: deque[Delivery] = field(default_factory=deque)
+    under_way: int = 0
+
+
 @dataclass(frozen=True)
 class Lane:
-    """One destination's queue, so that a slow vendor keeps no other waiting."""
+    """One destination, with a queue for each origin: who is slow keeps nobody else waiting."""
 
     destination: Destination
     translate: Translate | Dead
     title: str
-    ready: asyncio.Queue[Delivery | None] = field(default_factory=asyncio.Queue)
+    queues: dict[str, Queue] = field(default_factory=dict)
 
     @classmethod
     def to(cls, destination: Destination) -> Lane:
@@ -47,6 +55,34 @@ class Lane:
         except MeterboxError as fault:
             translate = Dead(str(fault), "INVALID_SETTINGS")
         return cls(destination, translate, read(destination.vendor).title)
+
+    def add(self, delivery: Delivery) -> None:
+        """Let a delivery wait for its turn among those of its origin."""
+        self.queues.setdefault(delivery.origin, Queue()).waiting.append(delivery)
+
+    def begin(self, origin: str, most: int) -> Delivery | None:
+        """The delivery whose turn it is, under way from now on; None when `most` already are."""
+        queue = self.queues.get(origin)
+        if queue is None or not queue.waiting or queue.under_way >= most:
+            return None
+        queue.under_way += 1
+        return queue.waiting.popleft()
+
+    def end(self, origin: str) -> None:
+        """One that was under way has gone as far as it goes now."""
+        self.queues[origin].under_way -= 1
+        self._tidy(origin)
+
+    def forget(self, origin: str) -> None:
+        """Let none of an origin wait any more; those under way still count."""
+        if origin in self.queues:
+            self.queues[origin].waiting.clear()
+            self._tidy(origin)
+
+    def _tidy(self, origin: str) -> None:
+        queue = self.queues[origin]
+        if not queue.waiting and not queue.under_way:
+            del self.queues[origin]
 
 
 def opened(delivery: Delivery, lane: Lane) -> Delivery:

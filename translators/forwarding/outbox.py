@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -53,50 +53,72 @@ class Delivery:
         )
 
 
-class Outbox:
-    """At most `most` deliveries are pending; of the settled ones, the last `kept` are kept.
+@dataclass
+class Shelf:
+    """What is kept of one origin. `settled` are the numbers of those that may be dropped."""
 
-    An event that comes when the outbox is full is dead on arrival, and listed so.
+    deliveries: dict[int, Delivery] = field(default_factory=dict)
+    settled: deque[int] = field(default_factory=deque)
+    pending: int = 0
+    dropped: int = 0
+
+
+class Outbox:
+    """Of each origin at most `most` deliveries are pending; of the settled, the last `kept` stay.
+
+    An event that comes when its origin has no more room is dead on arrival, and listed so.
     """
 
     def __init__(self, most: int = PENDING, kept: int = KEPT) -> None:
         self._most, self._kept = most, kept
-        self._by_origin: dict[str, dict[int, Delivery]] = {}
-        self._settled: deque[Delivery] = deque()
-        self._dropped: Counter[str] = Counter()
+        self._shelves: dict[str, Shelf] = {}
         self._last = 0
         self.pending = 0
 
     def add(self, origin: str, vendor: str, event: Mapping[str, Any], at: datetime) -> Delivery:
         """A new delivery, which is settled at once when there is no room for it."""
+        shelf = self._shelves.setdefault(origin, Shelf())
         self._last += 1
-        full = Dead(f"{self.pending} deliveries are pending, the most there can be", "INTERNAL")
-        outcome = full if self.pending >= self._most else None
+        full = Dead(f"{shelf.pending} deliveries are pending, the most there can be", "INTERNAL")
+        outcome = full if shelf.pending >= self._most else None
         delivery = Delivery(self._last, origin, vendor, event, at, outcome=outcome)
+        shelf.deliveries[delivery.number] = delivery
+        shelf.pending += 1
         self.pending += 1
         self.put(delivery)
         return delivery
 
     def put(self, delivery: Delivery) -> None:
-        """Keep a delivery as it stands now, in place of what was known of it."""
-        self._by_origin.setdefault(delivery.origin, {})[delivery.number] = delivery
+        """Keep a delivery as it stands now, in place of what was known of it, if it is held."""
+        if not self.holds(delivery):
+            return
+        shelf = self._shelves[delivery.origin]
+        shelf.deliveries[delivery.number] = delivery
         if delivery.settled:
             self.pending -= 1
-            self._settled.append(delivery)
-            if len(self._settled) > self._kept:
-                self._drop(self._settled.popleft())
+            shelf.pending -= 1
+            shelf.settled.append(delivery.number)
+        if len(shelf.settled) > self._kept:
+            del shelf.deliveries[shelf.settled.popleft()]
+            shelf.dropped += 1
+
+    def holds(self, delivery: Delivery) -> bool:
+        """Whether a delivery was neither forgotten nor dropped since it was added."""
+        shelf = self._shelves.get(delivery.origin)
+        return shelf is not None and delivery.number in shelf.deliveries
+
+    def forget(self, origin: str) -> None:
+        """Hold nothing of an origin any more, and count nothing as dropped."""
+        shelf = self._shelves.pop(origin, None)
+        if shelf is not None:
+            self.pending -= shelf.pending
 
     def of(self, origin: str) -> tuple[Delivery, ...]:
         """An origin's deliveries as they stand, oldest first."""
-        return tuple(self._by_origin.get(origin, {}).values())
+        shelf = self._shelves.get(origin)
+        return () if shelf is None else tuple(shelf.deliveries.values())
 
     def dropped(self, origin: str) -> int:
         """How many settled deliveries of an origin are no longer kept."""
-        return self._dropped[origin]
-
-    def _drop(self, delivery: Delivery) -> None:
-        kept = self._by_origin[delivery.origin]
-        del kept[delivery.number]
-        if not kept:
-            del self._by_origin[delivery.origin]
-        self._dropped[delivery.origin] += 1
+        shelf = self._shelves.get(origin)
+        return 0 if shelf is None else shelf.dropped

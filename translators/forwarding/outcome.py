@@ -60,10 +60,10 @@ def judge(
 ) -> Delivered | Retry | Dead:
     """What an answer means, by the rule of Segment's partner and webhook leg.
 
-    429 and 5xx but 501 are retried, other 4xx are not. 408 is retried too: it is a timeout, told
-    by the server, and timeouts are retried. `successes` are the statuses that the vendor's contract
-    calls success, all of 2xx when it names none; another 2xx is retried, because a vendor's own
-    client does not take it for a yes. `headers` find names in any case.
+    429 and 5xx are retried, other 4xx are not (rule segment.delivery.retry), nor is 501 (rule
+    segment.delivery.unsupported). `successes` are the statuses that the vendor's contract calls
+    success, all of 2xx when it names none; another 2xx is retried, because a vendor's own client
+    does not take it for a yes (rule segment.delivery.success). `headers` find names in any case.
     """
     if status in successes or (not successes and 200 <= status < 300):
         return Delivered()
@@ -71,7 +71,7 @@ def judge(
     if 200 <= status < 300:
         expected = " or ".join(str(number) for number in sorted(successes))
         return Retry(None, f"{reason} (success is {expected})", "RETRY")
-    if status in (408, 429) or (status >= 500 and status != 501):
+    if status == 429 or (status >= 500 and status != 501):
         return Retry(_retry_after(headers, now), reason, str(status))
     return Dead(reason, CODES.get(status, str(status)))
 

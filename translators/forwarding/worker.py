@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from types import TracebackType
 from typing import Any, Self
@@ -22,8 +23,8 @@ __all__ = ["Closed", "Destination", "Forwarder", "Now", "Sleep"]
 
 Sleep = Callable[[str, timedelta], Awaitable[None]]
 Now = Callable[[str], datetime]
-Step = Callable[[Delivery, Lane], Awaitable[None]]
 CONCURRENCY = 8
+CHECK = 0.05
 
 
 class Closed(MeterboxError):
@@ -37,7 +38,8 @@ class Forwarder:
     """Works inside `async with`. Events wait on the clock of their origin, an opaque text.
 
     `sleep` waits a time, and `now` tells it, on an origin's clock; `chance` spreads the retries;
-    `scale` compresses them. Each destination has `concurrency` requests under way at most.
+    `scale` compresses them. An origin has `concurrency` requests under way at most at each
+    destination, and shares neither these nor its room in the outbox with another origin.
     """
 
     def __init__(
@@ -50,17 +52,18 @@ class Forwarder:
         concurrency: int = CONCURRENCY,
         scale: float = 1.0,
         outbox: Outbox | None = None,
+        courier: Courier | None = None,
     ) -> None:
         self._lanes = {destination.vendor: Lane.to(destination) for destination in destinations}
         self._sleep, self._now = sleep, now
         self._backoff = Backoff(chance, scale)
         self._concurrency = concurrency
         self._outbox = Outbox() if outbox is None else outbox
-        self._courier = Courier()
-        self._workers: list[asyncio.Task[None]] = []
-        self._sleepers: set[asyncio.Task[None]] = set()
+        self._courier = Courier() if courier is None else courier
+        self._carriers: set[asyncio.Task[None]] = set()
+        self._sleepers: dict[asyncio.Task[None], str] = {}
         self._changed = asyncio.Event()
-        self._closing = False
+        self._working = self._closing = False
 
     def accept(self, origin: str, event: Mapping[str, Any]) -> None:
         """Take an event for every destination; returns at once."""
@@ -68,7 +71,20 @@ class Forwarder:
         for vendor, lane in self._lanes.items():
             delivery = self._outbox.add(origin, vendor, event, at)
             if not delivery.settled:
-                lane.ready.put_nowait(delivery)
+                self._queue(delivery, lane)
+
+    def forget(self, origin: str) -> None:
+        """Send nothing of an origin that is pending, and list nothing of it any more.
+
+        A request that is under way cannot be called back; it is the last of its delivery.
+        """
+        self._outbox.forget(origin)
+        for lane in self._lanes.values():
+            lane.forget(origin)
+        for sleeper, whose in self._sleepers.items():
+            if whose == origin:
+                sleeper.cancel()
+        self._changed.set()
 
     def deliveries(self, origin: str) -> tuple[Delivery, ...]:
         """How each event of an origin stands with each destination, oldest first."""
@@ -87,11 +103,10 @@ class Forwarder:
             await self._changed.wait()
 
     async def __aenter__(self) -> Self:
-        self._workers = [
-            asyncio.create_task(self._work(lane))
-            for lane in self._lanes.values()
-            for _ in range(self._concurrency)
-        ]
+        self._working = True
+        for lane in self._lanes.values():
+            for origin in list(lane.queues):
+                self._begin(origin, lane)
         return self
 
     async def __aexit__(
@@ -104,25 +119,39 @@ class Forwarder:
 
     async def close(self) -> None:
         """Finish the requests under way, begin no other, and close the connections."""
-        self._closing = True
-        for sleeper in self._sleepers:
-            sleeper.cancel()
-        for lane in self._lanes.values():
-            for _ in range(self._concurrency):
-                lane.ready.put_nowait(None)
-        await asyncio.gather(*self._workers, *self._sleepers, return_exceptions=True)
+        self._working, self._closing = False, True
+        while left := {*self._carriers, *self._sleepers}:
+            # Again and again: a sleep that wakes in the same moment may miss it (asyncio.wait_for).
+            for sleeper in self._sleepers:
+                sleeper.cancel()
+            await asyncio.wait(left, timeout=CHECK)
         await self._courier.close()
         self._changed.set()
 
-    async def _work(self, lane: Lane) -> None:
-        while (delivery := await lane.ready.get()) is not None and not self._closing:
-            await self._guarded(self._carry, delivery, lane)
+    def _queue(self, delivery: Delivery, lane: Lane) -> None:
+        lane.add(delivery)
+        self._begin(delivery.origin, lane)
 
-    async def _guarded(self, step: Step, delivery: Delivery, lane: Lane) -> None:
-        """A fault of ours costs this delivery only, and is seen. Its text may hold the key."""
-        try:
-            await step(delivery, lane)
-        except Exception as fault:
+    def _begin(self, origin: str, lane: Lane) -> None:
+        """Carry as many of an origin's deliveries as may be under way."""
+        while self._working and (delivery := lane.begin(origin, self._concurrency)) is not None:
+            carrier = asyncio.create_task(self._carry(delivery, lane))
+            self._carriers.add(carrier)
+            carrier.add_done_callback(partial(self._carried, delivery, lane))
+
+    def _carried(self, delivery: Delivery, lane: Lane, carrier: asyncio.Task[None]) -> None:
+        self._carriers.discard(carrier)
+        self._check(delivery, carrier)
+        lane.end(delivery.origin)
+        self._begin(delivery.origin, lane)
+
+    def _check(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
+        """A fault of ours costs this delivery only, and is seen. Its text may hold the key.
+
+        A task that another than we ended counts as one: nobody else would go on with its delivery.
+        """
+        fault = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if fault is not None and not (task.cancelled() and self._closing):
             why = f"meterbox failed with {type(fault).__name__}"
             self._put(replace(delivery, outcome=Dead(why, "INTERNAL")))
 
@@ -130,13 +159,13 @@ class Forwarder:
         """Take a delivery as far as it goes now: to its end, or to its next wait."""
         if delivery.requests is None:
             delivery = opened(delivery, lane)
-        while not delivery.settled and not self._closing:
+        while not delivery.settled and not self._closing and self._outbox.holds(delivery):
             delivery = await self._tried(delivery, lane)
             if isinstance(delivery.outcome, Retry):
-                self._put(delivery)
-                self._start(self._guarded(self._later, delivery, lane))
-                return
+                break
         self._put(delivery)
+        if isinstance(delivery.outcome, Retry):
+            self._postpone(delivery, lane)
 
     async def _tried(self, delivery: Delivery, lane: Lane) -> Delivery:
         """The delivery after one more try."""
@@ -155,10 +184,10 @@ class Forwarder:
             outcome = attempt.outcome if sent == len(requests) else None
             return replace(tried, sent=sent, outcome=outcome)
         if isinstance(attempt.outcome, Retry):
-            return self._postponed(tried, attempt.outcome)
+            return self._retried(tried, attempt.outcome)
         return replace(tried, outcome=attempt.outcome)
 
-    def _postponed(self, tried: Delivery, retry: Retry) -> Delivery:
+    def _retried(self, tried: Delivery, retry: Retry) -> Delivery:
         now = self._now(tried.origin)
         spent = now - tried.attempts[0].at
         retries = sum(isinstance(attempt.outcome, Retry) for attempt in tried.attempts) - 1
@@ -169,17 +198,24 @@ class Forwarder:
         why = f"gave up after {durations.text(spent)}, try {tries}: {retry.reason}"
         return replace(tried, outcome=Dead(why, retry.code))
 
-    async def _later(self, delivery: Delivery, lane: Lane) -> None:
+    def _postpone(self, delivery: Delivery, lane: Lane) -> None:
+        """Have a delivery wait for its next try, if there will be one."""
+        if not self._closing and self._outbox.holds(delivery):
+            sleeper = asyncio.create_task(self._wait(delivery))
+            self._sleepers[sleeper] = delivery.origin
+            sleeper.add_done_callback(partial(self._woken, delivery, lane))
+
+    async def _wait(self, delivery: Delivery) -> None:
         origin, due = delivery.origin, delivery.due
         # By the clock, not by the length: it may leap before the first sleep begins.
         while due is not None and (left := due - self._now(origin)) > timedelta():
             await self._sleep(origin, left)
-        lane.ready.put_nowait(delivery)
 
-    def _start(self, sleeper: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(sleeper)
-        self._sleepers.add(task)
-        task.add_done_callback(self._sleepers.discard)
+    def _woken(self, delivery: Delivery, lane: Lane, sleeper: asyncio.Task[None]) -> None:
+        del self._sleepers[sleeper]
+        self._check(delivery, sleeper)
+        if not sleeper.cancelled() and sleeper.exception() is None:
+            self._queue(delivery, lane)
 
     def _put(self, delivery: Delivery) -> None:
         self._outbox.put(delivery)

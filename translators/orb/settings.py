@@ -40,6 +40,8 @@ class Settings:
         mapping = self.propertiesMappingFields
         if not isinstance(mapping, Mapping):
             raise SettingsFault("propertiesMappingFields", f"{mapping!r} is not a text map")
+        if len(set(map(str, mapping.values()))) != len(mapping):
+            raise SettingsFault("propertiesMappingFields", "maps two properties to one name")
         for key, value in mapping.items():
             if not isinstance(key, str) or not isinstance(value, str):
                 raise SettingsFault(

@@ -44,6 +44,9 @@ SWITCHES: dict[str, Any] = {
     "ingest.meter": st.sampled_from(["reject", "unmatched"]),
     "ingest.future": st.sampled_from(["accept", "reject"]),
     "ingest.past": st.sampled_from(["billed", "late"]),
+    "ingest.null": st.sampled_from(["accept", "reject"]),
+    "ingest.values": st.sampled_from(["beside", "instead"]),
+    "ingest.cancel-value": st.sampled_from(["dimension", "any-case"]),
     "ingest.empty": st.sampled_from(["accept", "reject"]),
 }
 many = settings(
@@ -69,6 +72,23 @@ def test_any_body_is_taken_or_refused_whole(open_desk, body, switches):
         assert list(response.json()) == ["errorMessage"]
         assert exchange.findings
         assert outcomes <= {"rejected"}
+        assert desk.account.state.names == {}
+
+
+@many
+@given(st.lists(RECORD | JSON, min_size=1, max_size=4), st.fixed_dictionaries(SWITCHES))
+def test_each_record_of_a_list_is_kept_or_rejected_by_switch(open_desk, body, switches):
+    desk = open_desk(**{**switches, "ingest.whole-batch": "partial", "ingest.values": "instead"})
+    response = desk.ask("POST", "/ingest", json=body)
+    (exchange,) = desk.account.journal.after(0)
+    refused = {f.path[: f.path.index("]") + 1] for f in exchange.findings if f.path != "$"}
+    if response.status_code == 200:
+        kept = int(response.text.split()[0])
+        assert 0 < kept <= len(body)
+        assert len(body) - kept <= len(refused)
+    else:
+        assert response.status_code == 400
+        assert len(refused) == len(body)
         assert desk.account.state.names == {}
 
 

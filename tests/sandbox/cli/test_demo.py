@@ -49,7 +49,7 @@ def test_a_lost_reply_is_retried_and_billed_once_everywhere(shown):
 def test_what_segment_drops_reaches_no_vendor(shown):
     event = "a write key that nobody has"
     assert vendors(shown, event) == ["Segment"]
-    assert row(shown, event, "Segment")[1:] == ("dropped", ["segment.discard.unknown_source"])
+    assert row(shown, event, "Segment")[1:] == ("dropped", ["segment.discard.project_not_found"])
 
 
 def test_totals_are_the_billed_rows(shown):

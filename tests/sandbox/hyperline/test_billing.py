@@ -8,6 +8,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import fixtures
+from sandbox.hyperline.dashboard import FUNCTIONS
+from sandbox.hyperline.rules import joined
+from tests.sandbox.hyperline.conftest import NOW
 
 FOLDER = Path(fixtures.__path__[0]) / "hyperline" / "golden"
 SENT = {
@@ -79,3 +82,47 @@ def test_a_golden_request_is_billed_once_however_often_it_is_sent(desk, name):
         return
     assert answers == {201}
     assert desk.billed() == {(body["customer_id"], body["event_type"]): 1}
+
+
+def test_activation_bills_what_waits_and_nothing_twice(open_desk):
+    desk = open_desk(**{"ingest.unknown-customer": "auto-create"})
+    desk.customer("acme")
+    for customer, id in [("acme", "1"), ("ghost", "1"), ("ghost", "2"), ("ghost", "2")]:
+        event = {
+            "customer_id": customer,
+            "event_type": "a",
+            "timestamp": "2026-01-15T12:00:00Z",
+            "record": {"id": id},
+        }
+        assert desk.ask("POST", "/v1/events", json=event).status_code == 201
+    assert desk.billed() == {}
+    FUNCTIONS["pending-customers"](desk.account, {"activate": "ghost"}, NOW)
+    assert desk.billed() == {("ghost", "a"): 2}
+    desk.ask("POST", "/v1/events", json={**event, "customer_id": "acme"})
+    assert desk.billed() == {("ghost", "a"): 1, ("acme", "a"): 1}
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.0, "0"),
+        (-0.0, "0"),
+        (485, "485"),
+        (485.0, "485"),
+        (-0.25, "-0.25"),
+        (0.00001, "0.00001"),
+        (0.000001, "0.000001"),
+        (1.5e-6, "0.0000015"),
+        (1e-7, "1e-7"),
+        (-1.25e-10, "-1.25e-10"),
+        (1e16, "10000000000000000"),
+        (2**60, "1152921504606847000"),
+        (1.2345678901234567e20, "123456789012345670000"),
+        (1e20, "100000000000000000000"),
+        (1e21, "1e+21"),
+        (1.5e300, "1.5e+300"),
+        (5e-324, "5e-324"),
+    ],
+)
+def test_a_number_is_written_as_javascript_writes_it(number, text):
+    assert joined("a", number) == f"a/{text}"

@@ -4,6 +4,10 @@ from typing import Any
 
 import pytest
 
+from contracts.model import BadValue
+from sandbox.hyperline.dashboard import FUNCTIONS
+from tests.sandbox.hyperline.conftest import NOW
+
 HOSTS = ("ingest.hyperline.co", "sandbox.ingest.hyperline.co", "api.hyperline.co")
 
 
@@ -94,3 +98,41 @@ def test_a_customer_that_cannot_be_shown_is_not_made(desk):
     headers = {"content-type": "application/json"}
     assert desk.ask("POST", "/v1/customers", content=body, headers=headers).status_code == 400
     assert desk.account.state.customers == {}
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"activate": "acme"}, {"activate": "nobody"}, {"activate": 1}, {"other": "x"}]
+)
+def test_only_a_pending_customer_is_activated(desk, arguments):
+    desk.customer("acme")
+    with pytest.raises(BadValue):
+        FUNCTIONS["pending-customers"](desk.account, arguments, NOW)
+    assert list(desk.account.ledger.entries()) == []
+
+
+def test_a_pending_customer_is_activated_by_either_id(open_desk):
+    desk = open_desk(**{"ingest.unknown-customer": "auto-create"})
+    for name in ("ghost", "shade"):
+        desk.ask("POST", "/v1/events", json=event(name, name))
+    ghost, _ = FUNCTIONS["pending-customers"](desk.account, {}, NOW)
+    FUNCTIONS["pending-customers"](desk.account, {"activate": ghost["id"]}, NOW)
+    assert desk.billed() == {("ghost", "api_call"): 1}
+    FUNCTIONS["pending-customers"](desk.account, {"activate": "shade"}, NOW)
+    assert desk.billed() == {("ghost", "api_call"): 1, ("shade", "api_call"): 1}
+
+
+def test_an_answer_says_how_to_activate_a_customer_that_was_made(open_desk):
+    desk = open_desk(**{"ingest.unknown-customer": "auto-create"})
+    desk.ask("POST", "/v1/events", json=event("ghost", "1"))
+    desk.ask("POST", "/v1/customers", json={"external_id": "ghost"})
+    *_, exchange = desk.account.journal.after(0)
+    assert "pending-customers" in exchange.findings[0].message
+
+
+def test_the_example_is_taken_from_a_newcomer(desk):
+    contract = desk.account.room.contract
+    endpoint = contract.endpoint(contract.example["endpoint"])
+    answer = desk.ask(endpoint.method, endpoint.paths[0], json=contract.example["json"])
+    assert answer.status_code == 201
+    desk.ask("POST", "/v1/events", json=event("acme", "1"))
+    assert desk.billed() == {("acme", "api_call"): 1}

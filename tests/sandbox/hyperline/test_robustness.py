@@ -14,7 +14,16 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
     max_leaves=5,
 )
-TIMES = st.sampled_from(["2026-01-15T12:00:00Z", "2026-01-15 12:00", 1768478400000, "later", None])
+TIMES = st.sampled_from(
+    [
+        "2026-01-15T12:00:00Z",
+        "2026-01-15 12:00",
+        "2026-01-15T12:00+00:00",
+        1768478400000,
+        "later",
+        None,
+    ]
+)
 EVENT = st.fixed_dictionaries(
     {
         "customer_id": st.sampled_from(["acme", "ghost"]),
@@ -47,6 +56,7 @@ CUSTOMER = st.fixed_dictionaries(
 SWITCHES: dict[str, Any] = {
     "ingest.unknown-customer": st.sampled_from(["reject-400", "reject-404", "auto-create"]),
     "ingest.timestamp": st.sampled_from(["documented", "strict", "lenient"]),
+    "ingest.timestamp-offset": st.sampled_from(["reject", "utc"]),
     "ingest.record-objects": st.sampled_from(["reject", "accept"]),
     "ingest.record-null": st.sampled_from(["accept", "reject"]),
     "ingest.record-id-empty": st.sampled_from(["reject", "accept"]),

@@ -1,13 +1,17 @@
 """What a person does on Kana's dashboard: bad arguments change nothing, good ones tell."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 
 from contracts.model import BadValue
 from contracts.reader import read
+from sandbox import view
 from sandbox.account import Account
+from sandbox.app import Options, Sandbox, create_app
 from sandbox.kana.app import create_room
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -22,6 +26,16 @@ def account() -> Account:
 
 def act(account: Account, name: str, arguments: dict[str, Any]) -> Any:
     return account.room.dashboard[name](account, arguments, NOW)
+
+
+def send(sandbox: Sandbox, event: dict[str, Any]) -> None:
+    async def sent() -> httpx.Response:
+        transport = httpx.ASGITransport(app=sandbox)
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+            headers = {"authorization": "prv_test_a"}
+            return await client.post("/kana/segment/events", json=event, headers=headers)
+
+    assert asyncio.run(sent()).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -71,6 +85,22 @@ def test_bad_arguments_are_told_and_change_nothing(account, name, arguments):
     assert act(account, "users", {}) == []
     assert act(account, "rules", {})["rules"] == []
     assert [feature["id"] for feature in act(account, "features", {})] == ["messages"]
+
+
+def test_what_the_dashboard_did_was_done_by_no_exchange():
+    """The rule counts the kept event, and not the identify call that happened to come last."""
+    sandbox = create_app(Options(vendors=["kana"], source=lambda: NOW))
+    account = sandbox.accounts.open("kana", "prv_test_a")
+    send(sandbox, {"type": "identify", "userId": "1", "messageId": "m-1"})
+    send(sandbox, {"type": "track", "userId": "1", "messageId": "m-2", "event": "Sent"})
+    send(sandbox, {"type": "identify", "userId": "2", "messageId": "m-3"})
+    act(account, "features", FEATURE)
+    act(account, "rules", {"add": {"name": "r", "event": "Sent", "featureId": "messages"}})
+    told = view.ledger(account, account.ledger.entries(), account.ledger.totals())
+    assert [(entry["outcome"], entry["exchange"]) for entry in told["entries"]] == [
+        ("unmatched", f"kana-{account.handle}-2"),
+        ("accepted", None),
+    ]
 
 
 def test_a_user_is_not_merged_with_itself(account):

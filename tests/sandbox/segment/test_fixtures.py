@@ -55,7 +55,7 @@ def test_troubles_that_end_at_segment_end_there(source: Source) -> None:
         "delivered twice": ["segment.dedup.window"],
         "same messageId, another value": ["segment.dedup.window", "segment.dedup.other-body"],
         "nobody: neither userId nor anonymousId": ["segment.discard.no_user_anon_id"] * 2,
-        "a write key that nobody has": ["segment.discard.unknown_source"] * 2,
+        "a write key that nobody has": ["segment.discard.project_not_found"] * 2,
         "sent by a client whose clock is 3 hours ahead": ["segment.timestamp.corrected"],
         "a timestamp that is no time": ["segment.timestamp.malformed"],
     }

@@ -85,14 +85,14 @@ def test_an_unknown_key_is_answered_200_and_its_calls_are_dropped(source: Source
     answer = source.post("/v1/batch", {"batch": [track("m-1")]}, key="bad_key")
     assert (answer.status_code, answer.json()) == (200, {"success": True})
     assert source.forwarded == []
-    assert outcomes(source, "") == [("m-1", "dropped", "segment.discard.unknown_source")]
+    assert outcomes(source, "") == [("m-1", "dropped", "segment.discard.project_not_found")]
 
 
 def test_an_unknown_key_is_answered_401_in_strict_mode(make_source) -> None:
     source = make_source(strict=True)
     answer = source.post("/v1/batch", {"batch": [track("m-1")]}, key="bad_key")
-    assert (answer.status_code, answer.json()["code"]) == (401, "unknown_source")
-    assert outcomes(source, "") == [("m-1", "rejected", "segment.discard.unknown_source")]
+    assert (answer.status_code, answer.json()["code"]) == (401, "project_not_found")
+    assert outcomes(source, "") == [("m-1", "rejected", "segment.discard.project_not_found")]
 
 
 def test_the_1001st_request_of_a_second_is_told_when_to_come_again(make_source) -> None:

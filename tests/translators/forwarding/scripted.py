@@ -86,8 +86,8 @@ async def forwarding(
     base_url: str = "http://vendor.test/orb",
     key: Callable[[str], str] = lambda origin: f"key-of-{origin}",
 ) -> AsyncIterator[Forwarder]:
-    """A forwarder with one destination, Orb, in this process, every origin on `clock`."""
-    transport = httpx.ASGITransport(app=app)
+    """A forwarder to Orb, `app` in this process or else at `base_url`; all origins on `clock`."""
+    transport = httpx.ASGITransport(app=app) if app is not None else None
     destination = Destination(
         "orb",
         SETTINGS if settings is None else settings,

@@ -12,6 +12,7 @@ NONE = timedelta()
 
 @pytest.mark.parametrize("retries", range(12))
 def test_a_wait_is_anywhere_below_a_ceiling_that_doubles(retries: int) -> None:
+    """Rule segment.delivery.waits."""
     backoff = Backoff(Random(1))
     waits = [backoff.wait(retries, spent=NONE) or NONE for _ in range(2_000)]
     ceiling = timedelta(seconds=2**retries)
@@ -34,10 +35,12 @@ def test_a_wait_ends_no_later_than_the_window() -> None:
 
 
 def test_nothing_is_tried_again_once_four_hours_have_passed() -> None:
+    """Rule segment.delivery.retry."""
     assert Backoff(Random(1)).wait(3, spent=timedelta(hours=4)) is None
 
 
 def test_a_wait_is_no_shorter_than_the_vendor_asked_for() -> None:
+    """Rule segment.delivery.waits."""
     wait = Backoff(Random(1)).wait(0, spent=NONE, after=timedelta(minutes=3))
     assert wait == timedelta(minutes=3)
 

@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from inspect import signature
 from typing import Any
 
 import httpx
@@ -73,6 +74,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_no_answer_in_time_is_retried() -> None:
+    """Rule segment.delivery.retry."""
     vendor = Scripted(answer(200))
 
     async def slow(scope: Any, receive: Any, send: Any) -> None:
@@ -83,8 +85,14 @@ def test_no_answer_in_time_is_retried() -> None:
     assert told.outcome == Retry(None, "no answer within 0.02 s", "ETIMEDOUT")
 
 
+def test_a_try_may_take_five_seconds() -> None:
+    """Rule segment.delivery.waits."""
+    assert signature(Courier).parameters["timeout"].default == 5
+
+
 @pytest.mark.parametrize("fault", [ConnectionResetError("reset"), OSError("reset")])
 def test_a_connection_that_breaks_is_retried(fault: Exception) -> None:
+    """Rule segment.delivery.retry."""
     assert attempt(Scripted(fault)).outcome == Retry(None, "reset", "ECONNRESET")
 
 

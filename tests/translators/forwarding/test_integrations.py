@@ -24,6 +24,7 @@ from translators.forwarding.integrations import filtered
     ],
 )
 def test_an_event_is_meant_for_a_destination_unless_it_says_no(integrations: object) -> None:
+    """Rules segment.delivery.integrations and segment.delivery.integrations-odd."""
     assert filtered({"integrations": integrations}, "Orb") is None
 
 
@@ -41,6 +42,7 @@ def test_an_event_is_meant_for_a_destination_unless_it_says_no(integrations: obj
 def test_an_event_is_filtered_where_its_name_or_all_is_false(
     integrations: object, named: str
 ) -> None:
+    """Rule segment.delivery.integrations."""
     out = filtered({"integrations": integrations}, "Orb")
     assert out is not None
     assert (out.code, out.reason) == (
