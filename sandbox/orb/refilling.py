@@ -59,16 +59,22 @@ class Filling:
 
     def earlier(self, key: str) -> Version | None:
         """What makes a key a duplicate here (rule orb.backfill.duplicate)."""
-        return next((v for v in versions(key, self.state, self.read) if self._stands(v)), None)
+        every = [v for v in versions(key, self.state, self.read) if not v.undone]
+        came = [version for version in every if not version.amends]
+        own = next((version for version in came if version.backfill is self.backfill), None)
+        if own is not None:
+            return own
+        known = next((version for version in came if self._remembered(version)), None)
+        if known is None or self._replaced([v for v in every if v.until is None]):
+            return None
+        return known
 
-    def _stands(self, version: Version) -> bool:
-        if version.backfill is self.backfill:
-            return True
-        if version.backfill is not None and version.backfill.status == "reverted":
-            return False
-        if self.terms.forget != "never" and self.now - version.since > self.terms.grace:
-            return False
-        return not self.backfill.reaches(version.event, self.state)
+    def _remembered(self, version: Version) -> bool:
+        return self.terms.forget == "never" or self.now - version.since <= self.terms.grace
+
+    def _replaced(self, standing: Sequence[Version]) -> bool:
+        """Whether the backfill stands in the place of all that there is under a key."""
+        return all(self.backfill.reaches(version.event, self.state) for version in standing)
 
 
 def failures(

@@ -77,11 +77,10 @@ def _reflected(backfill: Backfill, state: State, at: datetime, waits: bool) -> I
     if removed:
         yield Effects("removed", removed, "orb.backfill.replace")
     matched, unmatched = _apart(gained, state, waits)
-    yield from state.accepted(matched, "orb.backfill.reflected")
+    yield from state.accepted([v.event for v in matched], "orb.backfill.reflected")
     if unmatched:
-        for external_id in {event["external_customer_id"] for event in unmatched}:
-            state.waiting.setdefault(external_id, []).append(unmatched)
         yield _unmatched(unmatched, state)
+        _await([v.event for v in unmatched if v.backfill is backfill], state)
     state.happenings.append(Happening("backfill.reflected", at, shown(backfill)))
 
 
@@ -94,13 +93,20 @@ def _reverted(backfill: Backfill, state: State, at: datetime, waits: bool) -> It
     if removed:
         yield Effects("removed", removed, "orb.backfill.revert")
     matched, unmatched = _apart(gained, state, waits)
-    yield from state.accepted(matched, "orb.backfill.revert")
+    yield from state.accepted([v.event for v in matched], "orb.backfill.revert")
     if unmatched:  # they wait for their customer since they came
         yield _unmatched(unmatched, state)
     state.happenings.append(Happening("backfill.reverted", at, shown(backfill)))
 
 
-def _unmatched(events: Sequence[Event], state: State) -> Effects:
+def _await(events: Sequence[Event], state: State) -> None:
+    """Events whose customer does not exist yet (rule orb.customer.attribution)."""
+    for external_id in {event["external_customer_id"] for event in events}:
+        state.waiting.setdefault(external_id, []).append(events)
+
+
+def _unmatched(versions: Sequence[Version], state: State) -> Effects:
+    events = [version.event for version in versions]
     return Effects("unmatched", events, "orb.ingest.unknown-external-customer", state.usage)
 
 
@@ -110,19 +116,19 @@ def _counting(every: Sequence[Version], state: State) -> list[Version]:
 
 def _differing(
     before: Mapping[str, Sequence[Version]], after: Mapping[str, Sequence[Version]], state: State
-) -> tuple[list[Usage], list[Event]]:
+) -> tuple[list[Usage], list[Version]]:
     """What no longer counts, by the names the ledger has it under, and what counts from now on.
 
     The ledger calls a second event of the same id `id+`; where an id has two events that count,
     all are taken out and those that stay are put in again.
     """
     removed: list[Usage] = []
-    gained: list[Event] = []
+    gained: list[Version] = []
     for id, old in before.items():
         new = after[id]
         if list(old) != list(new):
             removed += named(id, old, state)
-            gained += [version.event for version in new]
+            gained += new
     return removed, gained
 
 
@@ -138,18 +144,21 @@ def _first(usages: Usage | tuple[Usage, ...]) -> Usage:
     return usages[0] if isinstance(usages, tuple) else usages
 
 
-def _apart(events: Sequence[Event], state: State, waits: bool) -> tuple[list[Event], list[Event]]:
+def _apart(
+    versions: Sequence[Version], state: State, waits: bool
+) -> tuple[list[Version], list[Version]]:
     """Events of customers there are, and those that wait for theirs; those of a deleted one are in
     neither."""
-    matched: list[Event] = []
-    unmatched: list[Event] = []
-    for event in events:
+    matched: list[Version] = []
+    unmatched: list[Version] = []
+    for version in versions:
+        event = version.event
         id = event.get("customer_id")
         if id is not None:
             if id in state.customers:
-                matched.append(event)
+                matched.append(version)
         elif not waits or event["external_customer_id"] in state.by_external_id:
-            matched.append(event)
+            matched.append(version)
         else:
-            unmatched.append(event)
+            unmatched.append(version)
     return matched, unmatched

@@ -216,7 +216,7 @@ def _known(key: str, state: State, terms: Terms, now: datetime) -> bool:
     before = state.seen.get(key)
     came = [] if before is None else [before.received]
     for version in state.store.touched.get(key, ()):
-        if version.backfill is not None and version.backfill.status != "reverted":
+        if version.backfill is not None and not version.undone and not version.amends:
             came.append(version.since)
     return any(terms.forget == "never" or now - at <= terms.grace for at in came)
 

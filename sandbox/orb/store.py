@@ -113,6 +113,11 @@ class Version:
         """When it came."""
         return self.order[0]
 
+    @property
+    def undone(self) -> bool:
+        """Whether it came with a backfill that is reverted."""
+        return self.backfill is not None and self.backfill.status == "reverted"
+
     def shown(self, at: datetime | None = None) -> bool:
         """Whether it had come by then and its backfill, if it has one, counted."""
         if at is not None and self.since > at:

@@ -160,7 +160,8 @@ def test_totals_asked_for_before_a_change_are_right_after_it(
         return [(one.customer, one.meter, one.quantity) for one in account.ledger.totals()]
 
     customer = client.customers.create(name="Acme", email="a@acme.test")
-    sent = {**event(account, "a", gb=2), "external_customer_id": None, "customer_id": customer.id}
+    sent: Any = event(account, "a", gb=2)
+    sent |= {"external_customer_id": None, "customer_id": customer.id}
     client.events.ingest(events=[sent])
     assert told() == [(customer.id, "download", 1)]
     client.customers.update(customer.id, external_customer_id="acme")

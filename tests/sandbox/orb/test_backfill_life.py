@@ -1,0 +1,103 @@
+"""A backfill's whole life by the clock: days, in milliseconds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from time import process_time
+from typing import Any
+
+from tests.acme import NOW
+from tests.sandbox.orb.conversation import Conversation
+
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+THEN = "2026-01-15T11:30:00Z"
+
+
+def event(key: str, name: str = "api_call") -> dict[str, Any]:
+    return {
+        "event_name": name,
+        "timestamp": THEN,
+        "idempotency_key": key,
+        "external_customer_id": "acme",
+        "properties": {},
+    }
+
+
+def test_a_backfill_lives_from_pending_to_reverted_within_fifty_milliseconds() -> None:
+    orb = Conversation()
+    began = process_time()
+    live(orb)
+    assert process_time() - began < 0.05
+
+
+def live(orb: Conversation) -> None:
+    customer = {"name": "Acme", "email": "a@acme.test", "external_customer_id": "acme"}
+    assert orb.ask("POST", "/v1/customers", customer)[0] == 201
+    assert orb.ask("POST", "/v1/ingest", {"events": [event("old")]})[0] == 200
+    orb.account.set("orb.backfill.reflection-time", "1h")
+    orb.advance(2 * DAY)
+    frame = {"timeframe_start": "2026-01-15T11:00:00Z", "timeframe_end": "2026-01-15T12:00:00Z"}
+    status, made = orb.ask("POST", "/v1/events/backfills", frame)
+    assert (status, made["status"], made["close_time"]) == (
+        200,
+        "pending",
+        (NOW + 3 * DAY).isoformat(),
+    )
+    id, query = made["id"], f"backfill_id={made['id']}"
+    assert orb.ask("POST", "/v1/ingest", {"events": [event("new", "call")]}, query)[0] == 200
+    pending(orb, id)
+    orb.advance(DAY)  # it closes by itself, and takes no more
+    assert orb.ask("POST", "/v1/ingest", {"events": [event("more")]}, query)[0] == 400
+    pending(orb, id)
+    orb.advance(HOUR)
+    assert orb.ask("GET", f"/v1/events/backfills/{id}")[1]["status"] == "reflected"
+    assert orb.billed() == {("acme", "call"): 1}
+    assert found(orb) == {"new": False, "old": True}
+    orb.advance(30 * DAY)
+    assert orb.ask("POST", f"/v1/events/backfills/{id}/revert")[1]["status"] == "pending_revert"
+    assert orb.billed() == {("acme", "call"): 1}
+    orb.advance(HOUR)
+    reverted = orb.ask("GET", f"/v1/events/backfills/{id}")[1]
+    assert (reverted["status"], reverted["events_ingested"]) == ("reverted", 1)
+    assert reverted["reverted_at"] == orb.now.isoformat()
+    assert orb.billed() == {("acme", "api_call"): 1}
+    assert found(orb) == {"old": False}
+
+
+def pending(orb: Conversation, id: str) -> None:
+    """Nothing of it shows, however full it is."""
+    assert orb.ask("GET", f"/v1/events/backfills/{id}")[1]["status"] == "pending"
+    assert orb.billed() == {("acme", "api_call"): 1}
+    assert found(orb) == {"old": False}
+
+
+def found(orb: Conversation) -> dict[str, bool]:
+    """Which events a search finds, and whether they are deprecated."""
+    wanted = {"event_ids": ["old", "new"], "timeframe_start": "2026-01-01T00:00:00Z"}
+    _, answer = orb.ask("POST", "/v1/events/search", wanted)
+    return {row["id"]: row["deprecated"] for row in answer["data"]}
+
+
+def test_what_happened_is_told_as_of_when_it_was_due() -> None:
+    orb = Conversation()
+    frame = {"timeframe_start": "2026-01-13T00:00:00Z", "timeframe_end": "2026-01-14T00:00:00Z"}
+    _, made = orb.ask("POST", "/v1/events/backfills", frame)
+    orb.advance(10 * DAY)  # nobody asks for nine days after it closed
+    assert orb.ask("GET", "/v1/ping")[0] == 200
+    assert orb.ask("GET", f"/v1/events/backfills/{made['id']}")[1]["status"] == "reflected"
+    assert orb.state.store.backfills[made["id"]].reflected_at == NOW + DAY
+
+
+def test_the_ledger_is_right_though_nobody_asks_orb() -> None:
+    orb = Conversation()
+    customer = {"name": "Acme", "email": "a@acme.test", "external_customer_id": "acme"}
+    orb.ask("POST", "/v1/customers", customer)
+    orb.advance(2 * DAY)
+    frame = {"timeframe_start": "2026-01-15T11:00:00Z", "timeframe_end": "2026-01-15T12:00:00Z"}
+    _, made = orb.ask("POST", "/v1/events/backfills", frame)
+    orb.ask("POST", "/v1/ingest", {"events": [event("new")]}, f"backfill_id={made['id']}")
+    assert orb.billed() == {}
+    orb.advance(DAY)
+    assert orb.billed() == {("acme", "api_call"): 1}
+    at = [e.at for e in orb.account.ledger.entries() if e.outcome == "accepted"]
+    assert at == [NOW + 3 * DAY]
