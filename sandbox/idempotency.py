@@ -63,9 +63,9 @@ class Policy:
 
     `rule` is the rule id; `kept` how long a reply is replayed; `misused` the vendor's refusal of a
     key that came with another request; `replayed` headers that mark a replay; `longest` the longest
-    key, and `too_long` the refusal of a longer one by `length_rule`; `busy` the refusal of a key whose
-    first request is under way, where the vendor has one, and `busy_rule` its rule id; `switch` the rule
-    whose switch, when it is off, has the header ignored.
+    key, and `too_long` the refusal of a longer one by `length_rule`; `busy` the refusal of a key
+    whose first request is under way, where the vendor has one, and `busy_rule` its rule id;
+    `switch` the rule whose switch, when it is off, has the header ignored.
     """
 
     rule: str

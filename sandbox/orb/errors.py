@@ -11,7 +11,7 @@ from contracts.model import Endpoint, Violation
 from sandbox.auth import Problem
 from sandbox.body import Unreadable
 from sandbox.limits import Window
-from sandbox.reply import Headers, Reply, Request
+from sandbox.reply import Reply, Request
 
 __all__ = [
     "conflict",
