@@ -38,11 +38,13 @@ class BadBody(MeterboxError):
 
 @dataclass(frozen=True)
 class Control:
-    """What the control API acts on. `deliveries` tells a source key's; `token` must be shown."""
+    """What the control API acts on. `deliveries` tells a source key's, and
+    `forget` gives them up; `token` must be shown."""
 
     accounts: Accounts
     archive: Archive | None = None
     deliveries: Deliveries | None = None
+    forget: Callable[[Account], None] | None = None
     token: str | None = None
     rebuilt: Mapping[str, int] | None = None
 
@@ -132,6 +134,8 @@ class Control:
 
     async def reset(self, request: Request) -> Response:
         await self.act(request, "reset", {})
+        if self.forget is not None:
+            self.forget(self.open(request))
         return await self.show_account(request)
 
     async def dashboard(self, request: Request) -> Response:

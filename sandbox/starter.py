@@ -24,7 +24,7 @@ seed = 0                  # the same seed gives the same identifiers
 # vendors = ["vendors"]   # folders with more vendors
 
 [forwarding]
-concurrency = 8           # requests under way at one destination
+concurrency = 8           # requests of one source key under way at one destination
 backoff_scale = 1.0       # 0.001 makes Segment's four hours 14 seconds
 
 [sandbox.settings]

@@ -203,7 +203,10 @@ def test_a_rule_id_needs_no_quotes() -> None:
             '"orb.ingest.grace-period" = "soon"',
             "orb.ingest.grace-period: 'soon' is not a length of time such as 12h or 5m.",
         ),
-        ('"orb.ingest.batch-size" = "1"', "orb.ingest.batch-size: '1' is not a whole number of at least 1."),
+        (
+            '"orb.ingest.batch-size" = "1"',
+            "orb.ingest.batch-size: '1' is not a whole number of at least 1.",
+        ),
     ],
 )
 def test_a_rule_switch_that_cannot_be_is_told(line: str, problem: str) -> None:
