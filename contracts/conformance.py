@@ -15,7 +15,7 @@ from typing import Any
 from contracts.model import Violation, did_you_mean
 from contracts.schema import Schema
 
-__all__ = ["json_path", "violations"]
+__all__ = ["MOST", "json_path", "violations"]
 
 MOST = 2_000
 IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")

@@ -113,7 +113,8 @@ def create_app(options: Options | None = None) -> Sandbox:
     if options.destinations:
         sandbox.forwarding = _forwarding(sandbox, options)
     told = sandbox.forwarding.told if sandbox.forwarding is not None else None
-    control = Control(accounts, archive, told, options.token, rebuilt, courier.send)
+    forget = sandbox.forwarding.forget if sandbox.forwarding is not None else None
+    control = Control(accounts, archive, told, forget, options.token, rebuilt, courier.send)
     sandbox.switchboard.front = _front(sandbox, control_app(control))
     _add_partners(sandbox)
     return sandbox

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Literal
 
@@ -12,7 +12,7 @@ from contracts.model import Auth
 from sandbox.body import Unreadable, document
 from sandbox.reply import Request
 
-__all__ = ["Credential", "credential", "handle", "redacted"]
+__all__ = ["Credential", "credential", "credentials", "handle", "redacted"]
 
 Problem = Literal["missing", "refused", "shape"]
 
@@ -32,6 +32,15 @@ def credential(request: Request, auth: Auth) -> Credential:
         if key:
             return Credential(key, _problem(key, auth))
     return Credential("", "missing")
+
+
+def credentials(request: Request, auth: Auth) -> set[str]:
+    """Every credential that a request presents, by whichever scheme, good or not."""
+    asked = replace(request)  # which keeps a body that is read here; the journal's must not
+    found = {_found(asked, scheme) for scheme in (*auth.schemes, "bearer", "basic", "raw")}
+    word, _, rest = (request.header("authorization") or "").strip().partition(" ")
+    found |= {rest.strip(), _basic(rest)[2] if word.lower() == "basic" else None}
+    return {credential for credential in found if credential}
 
 
 def handle(key: str) -> str:
@@ -65,15 +74,16 @@ def _found(request: Request, scheme: str) -> str | None:
     if kind == "bearer":
         return rest.strip() if word.lower() == "bearer" else None
     if kind == "basic":
-        return _basic_user(rest) if word.lower() == "basic" else None
+        return _basic(rest)[0] if word.lower() == "basic" else None
     return given if word.lower() not in ("bearer", "basic") else None
 
 
-def _basic_user(encoded: str) -> str | None:
+def _basic(encoded: str) -> tuple[str | None, str, str]:
+    """User, colon and password."""
     try:
-        return base64.b64decode(encoded, validate=True).decode().partition(":")[0]
+        return base64.b64decode(encoded, validate=True).decode().partition(":")
     except ValueError:  # binascii's and unicode's are both
-        return None
+        return None, "", ""
 
 
 def _in_body(request: Request, name: str) -> str | None:

@@ -40,7 +40,7 @@ class Server:
 
 @dataclass(frozen=True)
 class Forwarding:
-    """`concurrency` is for one destination; `backoff_scale` compresses the waits."""
+    """`concurrency` is for one source key at one destination; `backoff_scale` compresses waits."""
 
     concurrency: int = 8
     backoff_scale: float = 1.0

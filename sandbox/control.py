@@ -23,7 +23,8 @@ from sandbox.acts import clock_state, perform
 from sandbox.archive import Act, Archive
 from sandbox.guard import Guard
 from sandbox.journal import Dropped, Exchange, Journal
-from sandbox.queries import entries, exchanges, limited, seconds, totals, whole
+from sandbox.queries import entries, exchanges, known, seconds, totals
+from sandbox.room import Room
 
 __all__ = ["Control", "Deliveries", "control_app", "control_routes"]
 
@@ -37,12 +38,13 @@ class BadBody(MeterboxError):
 
 @dataclass(frozen=True)
 class Control:
-    """What the control API acts on. `deliveries` tells a source key's; `token` must be shown;
-    `send` is told of accounts with webhooks to be delivered."""
+    """What the control API acts on. `deliveries` tells a source key's, and `forget` gives them up;
+    `token` must be shown; `send` is told of accounts with webhooks to be delivered."""
 
     accounts: Accounts
     archive: Archive | None = None
     deliveries: Deliveries | None = None
+    forget: Callable[[Account], None] | None = None
     token: str | None = None
     rebuilt: Mapping[str, int] | None = None
     send: Callable[[Account], None] | None = None
@@ -82,15 +84,19 @@ class Control:
         account = self.open(request)
         query = dict(request.query_params)
         account.elapse(account.clock.now())
-        found = limited(entries(account.ledger, query), query)
-        return answer(view.ledger(account, found, totals(account.ledger, query)))
+        page = entries(account.ledger, query, known([account.room.contract]))
+        sums = totals(account.ledger, query)
+        told = view.ledger(account, [entry for _, entry in page.rows], sums)
+        pairs = zip(told["entries"], page.rows, strict=True)
+        numbered = [{**entry, "number": number} for entry, (number, _) in pairs]
+        return answer({**told, "entries": numbered, "next": page.next, "more": page.more})
 
     async def exchanges(self, request: Request) -> Response:
         account = self.open(request)
-        return await self._listed(request, account.journal)
+        return await self._listed(request, account.journal, [account.room])
 
     async def all_exchanges(self, request: Request) -> Response:
-        return await self._listed(request, self.accounts.feed)
+        return await self._listed(request, self.accounts.feed, self.accounts.rooms.values())
 
     async def exchange(self, request: Request) -> Response:
         told = self.accounts.exchange(request.path_params["id"])
@@ -141,6 +147,8 @@ class Control:
 
     async def reset(self, request: Request) -> Response:
         await self.act(request, "reset", {})
+        if self.forget is not None:
+            self.forget(self.open(request))
         return await self.show_account(request)
 
     async def dashboard(self, request: Request) -> Response:
@@ -173,17 +181,20 @@ class Control:
         document = Path(__file__).with_name("control.openapi.json").read_bytes()
         return Response(document, media_type="application/json")
 
-    async def _listed(self, request: Request, journal: Journal) -> Response:
+    async def _listed(self, request: Request, journal: Journal, rooms: Iterable[Room]) -> Response:
         """Exchanges after a number that fit the query; with `wait`, once there are any."""
-        query = dict(request.query_params)
-        wait, after = seconds(query, "wait", LONGEST_WAIT), whole(query, "after")
-        found = list(limited(exchanges(journal, after, query), query))
+        query, values = dict(request.query_params), known(room.contract for room in rooms)
+        wait = seconds(query, "wait", LONGEST_WAIT)
+        page = exchanges(journal, query, values)
         passed = asyncio.get_running_loop().time
         until = passed() + wait
-        while not found and (left := until - passed()) > 0 and await journal.appended(left):
-            found = list(limited(exchanges(journal, after, query), query))
-        told = [{**view.summary(e, self._of(e)), "number": n} for n, e in found]
-        return answer({"exchanges": told, "next": journal.next - 1, "dropped": journal.dropped})
+        while not (page.rows or page.more) and (left := until - passed()) > 0:
+            if not await journal.appended(left):
+                break
+            page = exchanges(journal, query, values)
+        told = [{**view.summary(e, self._of(e)), "number": n} for n, e in page.rows]
+        paging = {"next": page.next, "more": page.more, "dropped": journal.dropped}
+        return answer({"exchanges": told, **paging})
 
     def _of(self, told: Exchange) -> Account:
         account = self.accounts.find(told.vendor, told.account)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from contracts.conformance import violations
+from contracts.conformance import MOST, violations
 from contracts.model import Endpoint, MeterboxError, Violation
 from contracts.schema import Schema
 from sandbox.account import Account, Accounts
@@ -245,6 +245,9 @@ class Desk:
         reply = self.room.words.violating(found, call.body, call.endpoint)
         lost = self.room.salvage(call.body, call.endpoint)
         effects = (Effects("rejected", lost, found[0].rule),) if lost else ()
+        if len(every) >= MOST:
+            why = f"there may be more: no more than {MOST:,} departures are told"
+            found.append(Violation("$", why, None, call.endpoint.rule))
         return Refusal(reply, found, effects)
 
     def _beyond(self, refusal: Refusal) -> bool:

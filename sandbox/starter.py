@@ -26,7 +26,7 @@ profile = "faithful"      # "contract" checks requests against the contract only
 # webhook_hosts = ["hooks.test"]  # may be sent webhooks, beside this machine
 
 [forwarding]
-concurrency = 8           # requests under way at one destination
+concurrency = 8           # requests of one source key under way at one destination
 backoff_scale = 1.0       # 0.001 makes Segment's four hours 14 seconds
 
 [sandbox.settings]

@@ -1,8 +1,8 @@
-"""What is shown of exchanges, ledgers and accounts: JSON, with keys redacted."""
+"""What is shown of exchanges, ledgers and accounts: JSON, with secrets veiled."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,18 +12,17 @@ import orjson
 from contracts import durations
 from contracts.model import Rule, Violation
 from sandbox.account import Account
-from sandbox.auth import redacted
+from sandbox.auth import credentials, redacted
 from sandbox.body import Unreadable, content
 from sandbox.clock import iso
+from sandbox.excerpt import excerpt
 from sandbox.journal import Exchange
 from sandbox.ledger import Entry, Total
 from sandbox.reply import Effects, Request, Usage
+from sandbox.veil import Veil, named_secret
 from sandbox.webhooks import Delivery, Target
 
 __all__ = ["account", "dumps", "exchange", "ledger", "rule", "settings", "summary", "webhooks"]
-
-SECRET = frozenset({b"authorization", b"x-api-key", b"cookie", b"proxy-authorization"})
-SHOWN = 500
 
 
 def dumps(value: Any) -> bytes:
@@ -41,21 +40,19 @@ def _plain(value: Any) -> Any:
 
 def exchange(told: Exchange, of: Account) -> dict[str, Any]:
     """One exchange whole: request, answer, verdict, findings, effects."""
-    shown = {
+    veil = _veil(told.request, of)
+    return {
         **summary(told, of),
-        "request": _request(told.request, of.key),
+        "request": _request(told.request, veil),
         "response": {
             "status": told.reply.status,
-            "headers": _headers(dict(told.reply.headers), of.key),
+            "headers": veil.headers(dict(told.reply.headers)),
             "media": told.reply.media,
-            "body": _veiled(_text(told.reply.body), of.key),
+            "body": veil.body(told.reply.body),
         },
-        "findings": [_finding(found, of) for found in told.findings],
-        "effects": [row for effects in told.effects for row in _effects(effects, of.key)],
+        "findings": [_finding(found, of, veil) for found in told.findings],
+        "effects": [row for effects in told.effects for row in _effects(effects, veil)],
     }
-    for secret in of.webhooks.secrets:
-        shown = _veiled(shown, secret)
-    return shown
 
 
 def summary(told: Exchange, of: Account) -> dict[str, Any]:
@@ -67,10 +64,11 @@ def summary(told: Exchange, of: Account) -> dict[str, Any]:
         "id": told.id,
         "vendor": told.vendor,
         "account": redacted(of.key),
+        "handle": of.handle,
         "time": iso(told.at),
         "endpoint": told.endpoint,
         "method": told.request.method,
-        "path": _veiled(told.request.path, of.key),
+        "path": _path(told, of),
         "status": told.reply.status,
         "verdict": told.verdict,
         "fault": told.fault.kind if told.fault is not None else None,
@@ -79,11 +77,31 @@ def summary(told: Exchange, of: Account) -> dict[str, Any]:
     }
 
 
+def _path(told: Exchange, of: Account) -> str:
+    path = told.request.path
+    # What the contract spells out holds no secret, and a list need not read every body for it.
+    if told.endpoint is not None and path in of.room.contract.endpoint(told.endpoint).paths:
+        return path
+    return _veil(told.request, of).path(path)
+
+
+def _veil(request: Request, of: Account) -> Veil:
+    """Hides every key that a request shows, be it this account's, another's or nobody's."""
+    in_path = (value for name, value in request.params.items() if _names_key(name))
+    presented = credentials(request, of.room.contract.auth)
+    return Veil({of.key, *presented, *in_path, *of.webhooks.secrets})
+
+
+def _names_key(parameter: str) -> bool:
+    return parameter == "key" or parameter.endswith("_key")
+
+
 def ledger(of: Account, entries: Iterable[Entry], totals: Iterable[Total]) -> dict[str, Any]:
+    veil = Veil([of.key])
     return {
         "entries": [
             {
-                **_usage(entry.usage, of.key),
+                **_usage(entry.usage, veil),
                 "outcome": entry.outcome,
                 "rule": entry.rule,
                 "time": iso(entry.at),
@@ -93,8 +111,8 @@ def ledger(of: Account, entries: Iterable[Entry], totals: Iterable[Total]) -> di
         ],
         "totals": [
             {
-                "customer": _veiled(total.customer, of.key),
-                "meter": _veiled(total.meter, of.key),
+                "customer": veil.node(total.customer),
+                "meter": veil.node(total.meter),
                 "quantity": total.quantity,
                 "events": total.events,
             }
@@ -123,9 +141,8 @@ def webhooks(of: Account) -> dict[str, Any]:
         "deliveries": [_delivery(delivery) for delivery in of.webhooks.deliveries],
         "dropped": of.webhooks.dropped,
     }
-    for secret in (of.key, *of.webhooks.secrets):
-        shown = _veiled(shown, secret)
-    return shown
+    veiled: dict[str, Any] = Veil([of.key, *of.webhooks.secrets]).node(shown)
+    return veiled
 
 
 def _target(target: Target) -> dict[str, Any]:
@@ -189,73 +206,47 @@ def _named(exchange: int, of: Account) -> str | None:
     return f"{of.vendor}-{of.handle}-{exchange}" if exchange else None
 
 
-def _finding(found: Violation, of: Account) -> dict[str, Any]:
+def _finding(found: Violation, of: Account, veil: Veil) -> dict[str, Any]:
     rule = of.room.contract.rules[found.rule]
+    value = found.value
+    if isinstance(value, str) and named_secret(found.path.rpartition(".")[2]):
+        veil = veil.and_also(value)
+        value = veil.field(found.path.rpartition(".")[2], value)
     return {
-        "path": _veiled(found.path, of.key),
-        "message": _veiled(found.message, of.key),
-        "value": _short(_veiled(found.value, of.key)),
+        "path": veil.text(found.path),
+        "message": veil.text(found.message),
+        "value": excerpt(value, veil, dumps),
         "rule": found.rule,
         "source": rule.source,
         "confidence": rule.confidence,
-        "suggestion": found.suggestion,
+        "suggestion": veil.node(found.suggestion),
     }
 
 
-def _effects(effects: Effects, key: str) -> Iterable[dict[str, Any]]:
+def _effects(effects: Effects, veil: Veil) -> Iterable[dict[str, Any]]:
     for item in effects.items:
         for usage in effects.usages(item):
-            yield {**_usage(usage, key), "outcome": effects.outcome, "rule": effects.rule}
+            yield {**_usage(usage, veil), "outcome": effects.outcome, "rule": effects.rule}
 
 
-def _usage(usage: Usage, key: str) -> dict[str, Any]:
+def _usage(usage: Usage, veil: Veil) -> dict[str, Any]:
     return {
-        "event": _veiled(usage.event, key),
-        "customer": _veiled(usage.customer, key),
-        "meter": _veiled(usage.meter, key),
+        "event": veil.node(usage.event),
+        "customer": veil.node(usage.customer),
+        "meter": veil.node(usage.meter),
         "quantity": usage.quantity,
     }
 
 
-def _request(request: Request, key: str) -> dict[str, Any]:
+def _request(request: Request, veil: Veil) -> dict[str, Any]:
     try:
         body = content(request)
     except Unreadable:
         body = request.body
     return {
         "method": request.method,
-        "path": _veiled(request.path, key),
-        "query": _veiled(request.query_string.decode("latin-1"), key),
-        "headers": _headers(request.headers, key),
-        "body": _veiled(_text(body), key),
+        "path": veil.path(request.path),
+        "query": veil.query(request.query_string.decode("latin-1")),
+        "headers": veil.headers(request.headers),
+        "body": veil.body(body),
     }
-
-
-def _headers(headers: Mapping[bytes, bytes], key: str) -> dict[str, str]:
-    return {
-        name.decode("latin-1"): redacted(text) if name in SECRET else _veiled(text, key)
-        for name, text in ((k, v.decode("latin-1")) for k, v in headers.items())
-    }
-
-
-def _veiled(node: Any, key: str) -> Any:
-    """A text, or JSON, in which the account's key cannot be read."""
-    if len(key) <= 3:
-        return node
-    if isinstance(node, str):
-        return node.replace(key, redacted(key))
-    if isinstance(node, Mapping):
-        return {_veiled(name, key): _veiled(value, key) for name, value in node.items()}
-    if isinstance(node, list | tuple):
-        return [_veiled(item, key) for item in node]
-    return node
-
-
-def _text(body: bytes) -> str:
-    return body.decode("utf-8", "backslashreplace")
-
-
-def _short(value: Any) -> Any:
-    """A value as a finding shows it: whole when it is small."""
-    text = dumps(value).decode()
-    return value if len(text) <= SHOWN else text[: SHOWN - 1] + "…"

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from contracts.model import MeterboxError
 from sandbox.cli.output import Span, write, write_json
 
-__all__ = ["command"]
+if TYPE_CHECKING:
+    import httpx
+
+__all__ = ["command", "followed"]
 
 TONES = {
     "accepted": "green",
@@ -19,10 +23,15 @@ TONES = {
     "answered": "dim",
 }
 WAIT = 30.0
+MOST, DROPPED = 1_000, 410
 
 
 class Unreachable(MeterboxError):
-    """No sandbox answers there."""
+    """No sandbox answers there, or not with exchanges."""
+
+
+class TooLate(Unreachable):
+    """The sandbox has dropped what comes next."""
 
 
 @click.command()
@@ -30,7 +39,13 @@ class Unreachable(MeterboxError):
 @click.option("--token", envvar="METERBOX_TOKEN", help="The token of its control API.")
 @click.option("--vendor", help="Only this vendor's.")
 @click.option("--verdict", type=click.Choice(list(TONES)), help="Only those of this verdict.")
-@click.option("--last", default=10, show_default=True, help="Begin with so many of the past.")
+@click.option(
+    "--last",
+    type=click.IntRange(0, MOST),
+    default=10,
+    show_default=True,
+    help="Begin with so many of the past.",
+)
 @click.option("--once", is_flag=True, help="Show the past and leave.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line.")
 def command(
@@ -43,32 +58,73 @@ def command(
     as_json: bool,
 ) -> None:
     """Show exchanges as they happen: vendor, request, answer, verdict, what became of events."""
-    import httpx
-
-    headers = {"authorization": f"Bearer {token}"} if token else {}
     query = {k: v for k, v in (("vendor", vendor), ("verdict", verdict)) if v is not None}
-    with httpx.Client(base_url=url, headers=headers, timeout=WAIT + 10) as client:
-        told = _asked(client, query)
-        for exchange in told["exchanges"][-last:] if last > 0 else []:
-            _show(exchange, as_json)
-        while not once:
-            told = _asked(client, {**query, "after": str(told["next"]), "wait": str(WAIT)})
-            for exchange in told["exchanges"]:
+    with _client(url, token) as client:
+        for told in followed(client, query, last):
+            for exchange in told:
                 _show(exchange, as_json)
+            if once:
+                break
 
 
-def _asked(client: Any, query: dict[str, str]) -> dict[str, Any]:
+def followed(
+    client: httpx.Client, query: dict[str, str], last: int, wait: float = WAIT
+) -> Iterator[list[dict[str, Any]]]:
+    """The `last` exchanges that fit, then each later one, as they come; a gap is told."""
+    told = _asked(client, {**query, "last": str(last)})
+    while True:
+        yield told["exchanges"]
+        # With more at hand than one answer holds, `next` is the last of these.
+        after = told["next"]
+        try:
+            told = _asked(client, {**query, "after": str(after), "wait": str(wait)})
+        except TooLate:
+            told = _asked(client, {**query, "after": "0"})
+        if told["dropped"] > after:
+            lost = told["dropped"] - after
+            click.echo(f"meterbox: {lost} exchanges were gone before they were shown.", err=True)
+
+
+def _client(url: str, token: str | None) -> httpx.Client:
     import httpx
 
     try:
+        at = httpx.URL(url)
+    except httpx.InvalidURL:
+        at = httpx.URL()
+    if at.scheme not in ("http", "https") or not at.host:
+        raise Unreachable(f"{url!r} is not an address such as http://127.0.0.1:4020.")
+    headers = {"authorization": f"Bearer {token}"} if token else {}
+    return httpx.Client(base_url=url, headers=headers, timeout=WAIT + 10)
+
+
+def _asked(client: httpx.Client, query: dict[str, str]) -> dict[str, Any]:
+    import httpx
+
+    at = str(client.base_url).rstrip("/")
+    try:
         response = client.get("/_meterbox/exchanges", params=query)
     except httpx.HTTPError as fault:
-        why = f"No sandbox answers at {client.base_url}: {fault}. Start one with: meterbox up"
-        raise Unreachable(why) from fault
-    if response.status_code != 200:
-        raise Unreachable(f"{client.base_url} answers {response.status_code}: {response.text}")
-    told: dict[str, Any] = response.json()
-    return told
+        why = " ".join(str(fault).split()).rstrip(".") or type(fault).__name__
+        raise Unreachable(
+            f"No sandbox answers at {at}: {why}. Start one with: meterbox up"
+        ) from fault
+    told = _json_object(response)
+    if response.status_code == 200 and isinstance(told.get("exchanges"), list):
+        return told
+    if isinstance(told.get("error"), str):
+        kind = TooLate if response.status_code == DROPPED else Unreachable
+        raise kind(f"{at} answers {response.status_code}: {told['error']}")
+    media = response.headers.get("content-type", "nothing").partition(";")[0]
+    raise Unreachable(f"{at} is no meterbox: it answers {response.status_code}, {media}.")
+
+
+def _json_object(response: httpx.Response) -> dict[str, Any]:
+    try:
+        told = response.json()
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def _show(exchange: dict[str, Any], as_json: bool) -> None:

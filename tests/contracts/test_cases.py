@@ -173,5 +173,6 @@ TESTED = [
 def test_a_test_that_a_rule_names_is_there_and_names_the_rule(rule: str, test: str) -> None:
     file, _, function = test.partition("::")
     tree = ast.parse((ROOT / file).read_text())
-    found = [node for node in tree.body if getattr(node, "name", "") == function]
+    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
+    found = [n for n in tree.body if isinstance(n, functions) and n.name == function]
     assert [rule in (ast.get_docstring(node) or "") for node in found] == [True]

@@ -81,6 +81,7 @@ def test_the_ledger_tells_entries_and_totals(ask: Ask, at: str) -> None:
         "rule": None,
         "time": "2026-01-15T12:00:00.000Z",
         "exchange": sent.headers["x-meterbox-exchange"],
+        "number": 1,
     }
     assert b'"quantity":0.3,' in ask("GET", f"{at}/ledger").content
 
@@ -99,6 +100,56 @@ def test_exchanges_are_listed_with_numbers_to_go_on_from(ask: Ask, at: str) -> N
     told = ask("GET", f"{at}/exchanges", params={"after": "1"}).json()
     assert ([e["number"] for e in told["exchanges"]], told["next"], told["dropped"]) == ([2], 2, 0)
     assert ask("GET", f"{HOME}/exchanges?limit=1").json()["exchanges"][0]["number"] == 1
+
+
+def test_the_ledger_is_read_page_by_page(ask: Ask, at: str) -> None:
+    ask("POST", "/acme/usage", json={"events": [usage(f"e{n}") for n in range(1, 6)]})
+    seen, after, more = [], 0, True
+    while more:
+        told = ask("GET", f"{at}/ledger", params={"after": after, "limit": 2}).json()
+        seen += [(entry["number"], entry["event"]) for entry in told["entries"]]
+        after, more = told["next"], told["more"]
+    assert seen == [(n, f"e{n}") for n in range(1, 6)]
+    newest = ask("GET", f"{at}/ledger?last=2").json()
+    assert [entry["number"] for entry in newest["entries"]] == [4, 5]
+    assert newest["totals"][0]["events"] == 5
+
+
+def test_a_cut_list_is_followed_by_its_next(ask: Ask, at: str) -> None:
+    for id in "abc":
+        ask("POST", "/acme/usage", json={"events": [usage(id)]})
+    for path in (f"{at}/exchanges", f"{HOME}/exchanges"):
+        told = ask("GET", f"{path}?limit=2").json()
+        assert ([e["number"] for e in told["exchanges"]], told["next"]) == ([1, 2], 2)
+        assert told["more"] is True
+        told = ask("GET", f"{path}?after=2&wait=5").json()
+        assert ([e["number"] for e in told["exchanges"]], told["more"]) == ([3], False)
+        assert [e["number"] for e in ask("GET", f"{path}?last=1").json()["exchanges"]] == [3]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers"),
+    [
+        ("GET", "/segment/v1/projects/{}/settings", {}),
+        ("GET", "/segment/v1/projects/{}/settings", {"authorization": "Bearer {}"}),
+        ("POST", "/segment/v1/track/{}", {"authorization": "Bearer {}"}),
+        ("GET", "/orb/v1/{}", {"authorization": "Token {}"}),
+    ],
+)
+def test_a_write_key_is_read_in_no_list(
+    made: Make, method: str, path: str, headers: dict[str, str]
+) -> None:
+    key = "bad_write_key_of_somebody_0123456789"
+    shown = {name: value.format(key) for name, value in headers.items()}
+
+    async def run() -> list[str]:
+        async with inside(made(vendors=["segment", "orb"])) as client:
+            sent = await client.request(method, path.format(key), headers=shown)
+            id = sent.headers["x-meterbox-exchange"]
+            asked = (f"{HOME}/exchanges", f"{HOME}/exchanges/{id}", f"{HOME}/accounts")
+            return [(await client.get(path)).text for path in asked]
+
+    assert [key in text for text in asyncio.run(run())] == [False] * 3
 
 
 @pytest.mark.parametrize(
@@ -229,6 +280,14 @@ def test_rules_are_told_with_their_evidence(ask: Ask) -> None:
         ("GET", "/exchanges?wait=nan", 400, "wait: 'nan' is not a number of seconds"),
         ("GET", "/exchanges?wait=-1", 400, "wait: '-1' is not a number of seconds"),
         ("GET", "/exchanges?wait=", 400, "wait: '' is not a number of seconds"),
+        ("GET", "/exchanges?vendor=acmee", 400, "vendor: there is no 'acmee'. Did you mean 'acme'"),
+        ("GET", "/exchanges?verdict=refusd", 400, "Did you mean 'refused'?"),
+        ("GET", "/exchanges?status=20", 400, "status: '20' is not a status"),
+        ("GET", "/exchanges?rule=acme.usage.lat", 400, "Did you mean 'acme.usage.late'?"),
+        ("GET", "/exchanges?last=x", 400, "last: 'x' is not a whole number"),
+        ("GET", "/exchanges?last=1&limit=1", 400, "last: '1' is not to be asked for together"),
+        ("GET", "/accounts/acme/k/ledger?outcome=lost", 400, "there is no 'lost'. Known: accept"),
+        ("GET", "/accounts/acme/k/ledger?wait=1", 400, "No setting named 'wait'"),
         ("GET", "/nothing", 404, "Not Found"),
         ("GET", "/accounts/acme/a%0Ab", 404, "Nothing answers GET"),
         ("PUT", "/health", 405, "Method Not Allowed"),

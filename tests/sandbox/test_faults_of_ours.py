@@ -146,3 +146,13 @@ def test_a_host_is_known_however_it_is_spelled(host: str) -> None:
     sandbox = create_app(Options(vendors=["orb"]))
     headers = {**KEY, "host": host}
     assert ask(sandbox, "GET", "/v1/ping", headers=headers).status_code == 200
+
+
+def test_what_is_cut_off_is_said() -> None:
+    sandbox = create_app(Options(vendors=["orb"]))
+    body: dict[str, Any] = {"events": [{}] * 3_000}
+    answer = ask(sandbox, "POST", "/orb/v1/ingest", json=body, headers=KEY)
+    told = sandbox.accounts.exchange(answer.headers["x-meterbox-exchange"])
+    assert told is not None
+    assert told.findings[-1].message == "there may be more: no more than 2,000 departures are told"
+    assert "there may be more" not in answer.text
