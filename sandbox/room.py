@@ -17,7 +17,7 @@ from sandbox.webhooks import Post
 if TYPE_CHECKING:
     from sandbox.account import Account
 
-__all__ = ["Call", "Operation", "Room", "Words"]
+__all__ = ["Call", "Dashboard", "Operation", "Room", "Words"]
 
 
 @dataclass(slots=True)

@@ -136,13 +136,13 @@ def account(of: Account) -> dict[str, Any]:
 
 def webhooks(of: Account) -> dict[str, Any]:
     """Who is told on this account, and every delivery that is kept, oldest first."""
-    shown = {
-        "targets": [_target(target) for target in of.webhooks.targets.values()],
-        "deliveries": [_delivery(delivery) for delivery in of.webhooks.deliveries],
+    veil = Veil([of.key, *of.webhooks.secrets])
+    targets = [_target(target) for target in of.webhooks.targets.values()]
+    return {
+        "targets": [{**target, "url": veil.text(target["url"])} for target in targets],
+        "deliveries": veil.node([_delivery(told) for told in of.webhooks.deliveries]),
         "dropped": of.webhooks.dropped,
     }
-    veiled: dict[str, Any] = Veil([of.key, *of.webhooks.secrets]).node(shown)
-    return veiled
 
 
 def _target(target: Target) -> dict[str, Any]:
@@ -165,7 +165,7 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "type": message.type,
         "target": message.target,
         "time": iso(message.at),
-        "body": _text(message.body),
+        "body": message.body.decode("utf-8", "backslashreplace"),
         "resent": delivery.resent,
         "outcome": delivery.outcome,
         "attempts": [

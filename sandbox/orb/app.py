@@ -25,7 +25,7 @@ from sandbox.orb import (
 from sandbox.orb.rules import Ingestion, State, Terms, failures, ingest
 from sandbox.orb.store import Backfill
 from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
-from sandbox.room import Call, Room
+from sandbox.room import Call, Dashboard, Operation, Room
 
 __all__ = ["create_room"]
 
@@ -45,52 +45,55 @@ IDEMPOTENCY = Policy(
 INGESTION = replace(IDEMPOTENCY, switch="orb.idempotency.ingest")
 
 
+OPERATIONS: Mapping[str, Operation] = {
+    "ping": lambda _: Decision(Reply.json({"response": "pong"})),
+    "search-events": once(events.search, IDEMPOTENCY),
+    "fetch-event-volume": volume.show,
+    "amend-event": events.amend,
+    "deprecate-event": events.deprecate,
+    "create-backfill": once(backfills.create, IDEMPOTENCY),
+    "list-backfills": backfills.list_all,
+    "fetch-backfill": backfills.fetch,
+    "close-backfill": once(backfills.close, IDEMPOTENCY),
+    "revert-backfill": once(backfills.revert, IDEMPOTENCY),
+    "create-customer": once(customers.create, IDEMPOTENCY),
+    "list-customers": customers.list_all,
+    "fetch-customer": customers.fetch,
+    "fetch-customer-by-external-id": customers.fetch_by_external_id,
+    "update-customer": customers.update,
+    "update-customer-by-external-id": customers.update_by_external_id,
+    "delete-customer": customers.delete,
+    "create-metric": once(metrics.create, IDEMPOTENCY),
+    "list-metrics": metrics.list_all,
+    "fetch-metric": metrics.fetch,
+    "update-metric": metrics.update,
+    "archive-metric": once(metrics.archive, IDEMPOTENCY),
+    "unarchive-metric": once(metrics.unarchive, IDEMPOTENCY),
+    "create-webhook-endpoint": once(endpoints.create, IDEMPOTENCY),
+    "list-webhook-endpoints": endpoints.list_all,
+    "fetch-webhook-endpoint": endpoints.fetch,
+    "update-webhook-endpoint": endpoints.update,
+    "delete-webhook-endpoint": endpoints.delete,
+    "enable-webhook-endpoint": once(endpoints.enable, IDEMPOTENCY),
+    "disable-webhook-endpoint": once(endpoints.disable, IDEMPOTENCY),
+}
+DASHBOARD: Mapping[str, Dashboard] = {
+    "declare-metric": metrics.declare,
+    "issue-invoice": customers.issue_invoice,
+    "add-webhook-endpoint": endpoints.add,
+    "send-test-webhook": endpoints.send_test,
+    "webhooks": endpoints.show,
+}
+
+
 def create_room(contract: Contract) -> Room:
     return Room(
         contract,
         state=State,
-        operations={
-            "ingest": once(ingestion, INGESTION),
-            "ping": lambda _: Decision(Reply.json({"response": "pong"})),
-            "search-events": once(events.search, IDEMPOTENCY),
-            "fetch-event-volume": volume.show,
-            "amend-event": events.amend,
-            "deprecate-event": events.deprecate,
-            "create-backfill": once(backfills.create, IDEMPOTENCY),
-            "list-backfills": backfills.list_all,
-            "fetch-backfill": backfills.fetch,
-            "close-backfill": once(backfills.close, IDEMPOTENCY),
-            "revert-backfill": once(backfills.revert, IDEMPOTENCY),
-            "create-customer": once(customers.create, IDEMPOTENCY),
-            "list-customers": customers.list_all,
-            "fetch-customer": customers.fetch,
-            "fetch-customer-by-external-id": customers.fetch_by_external_id,
-            "update-customer": customers.update,
-            "update-customer-by-external-id": customers.update_by_external_id,
-            "delete-customer": customers.delete,
-            "create-metric": once(metrics.create, IDEMPOTENCY),
-            "list-metrics": metrics.list_all,
-            "fetch-metric": metrics.fetch,
-            "update-metric": metrics.update,
-            "archive-metric": once(metrics.archive, IDEMPOTENCY),
-            "unarchive-metric": once(metrics.unarchive, IDEMPOTENCY),
-            "create-webhook-endpoint": once(endpoints.create, IDEMPOTENCY),
-            "list-webhook-endpoints": endpoints.list_all,
-            "fetch-webhook-endpoint": endpoints.fetch,
-            "update-webhook-endpoint": endpoints.update,
-            "delete-webhook-endpoint": endpoints.delete,
-            "enable-webhook-endpoint": once(endpoints.enable, IDEMPOTENCY),
-            "disable-webhook-endpoint": once(endpoints.disable, IDEMPOTENCY),
-        },
+        operations={"ingest": once(ingestion, INGESTION), **OPERATIONS},
         words=errors,
         webhooks=webhooks,
-        dashboard={
-            "declare-metric": metrics.declare,
-            "issue-invoice": customers.issue_invoice,
-            "add-webhook-endpoint": endpoints.add,
-            "send-test-webhook": endpoints.send_test,
-            "webhooks": endpoints.show,
-        },
+        dashboard=DASHBOARD,
         events=_count,
         salvage=_salvage,
         waives=_waives,

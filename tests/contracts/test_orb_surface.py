@@ -36,7 +36,8 @@ def branches(node: Any, root: Mapping[str, Any]) -> list[Any]:
     several = node.get("anyOf", node.get("oneOf"))
     if several is not None and "properties" not in node:
         return [one for branch in several for one in branches(branch, root)]
-    return branches(node["else"], root) if "else" in node else [node]
+    chosen = "else" in node and "type" not in node
+    return branches(node["else"], root) if chosen else [node]
 
 
 def types(node: Any, root: Mapping[str, Any]) -> set[str]:

@@ -28,7 +28,7 @@ def test_a_fault_in_a_room_is_a_500_in_the_vendors_words_and_an_exchange(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     sandbox = create_app(Options(vendors=["orb"]))
-    sandbox.accounts.open("orb", "k").state = None  # what no request could do
+    sandbox.accounts.open("orb", "k").state.customers = None  # what no request could do
     event = {"events": [{"event_name": "a"}]}
     answer = ask(sandbox, "GET", "/orb/v1/customers/x", headers=KEY)
     assert answer.status_code == 500

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 __all__ = ["GRACE", "Backfill", "Event", "Model", "Record"]
 
-GRACE, AHEAD = timedelta(hours=12), timedelta(minutes=5)
+GRACE = timedelta(hours=12)
+AHEAD = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from time import process_time
 from typing import Any
 
 from tests.acme import NOW
@@ -23,14 +22,25 @@ def event(key: str, name: str = "api_call") -> dict[str, Any]:
     }
 
 
-def test_a_backfill_lives_from_pending_to_reverted_within_fifty_milliseconds() -> None:
+def test_a_backfill_lives_from_pending_to_reverted() -> None:
+    """Thirty-four days, by the clock alone."""
     orb = Conversation()
-    began = process_time()
-    live(orb)
-    assert process_time() - began < 0.05
+    id = opened(orb)
+    pending(orb, id)
+    orb.advance(DAY)  # it closes by itself, and takes no more
+    more = {"events": [event("more")]}
+    assert orb.ask("POST", "/v1/ingest", more, f"backfill_id={id}")[0] == 400
+    pending(orb, id)
+    orb.advance(HOUR)
+    assert orb.ask("GET", f"/v1/events/backfills/{id}")[1]["status"] == "reflected"
+    assert orb.billed() == {("acme", "call"): 1}
+    assert found(orb) == {"new": False, "old": True}
+    orb.advance(30 * DAY)
+    reverted(orb, id)
 
 
-def live(orb: Conversation) -> None:
+def opened(orb: Conversation) -> str:
+    """A backfill of the hour before noon with one event in it, two days later."""
     customer = {"name": "Acme", "email": "a@acme.test", "external_customer_id": "acme"}
     assert orb.ask("POST", "/v1/customers", customer)[0] == 201
     assert orb.ask("POST", "/v1/ingest", {"events": [event("old")]})[0] == 200
@@ -38,28 +48,21 @@ def live(orb: Conversation) -> None:
     orb.advance(2 * DAY)
     frame = {"timeframe_start": "2026-01-15T11:00:00Z", "timeframe_end": "2026-01-15T12:00:00Z"}
     status, made = orb.ask("POST", "/v1/events/backfills", frame)
-    assert (status, made["status"], made["close_time"]) == (
-        200,
-        "pending",
-        (NOW + 3 * DAY).isoformat(),
-    )
-    id, query = made["id"], f"backfill_id={made['id']}"
-    assert orb.ask("POST", "/v1/ingest", {"events": [event("new", "call")]}, query)[0] == 200
-    pending(orb, id)
-    orb.advance(DAY)  # it closes by itself, and takes no more
-    assert orb.ask("POST", "/v1/ingest", {"events": [event("more")]}, query)[0] == 400
-    pending(orb, id)
-    orb.advance(HOUR)
-    assert orb.ask("GET", f"/v1/events/backfills/{id}")[1]["status"] == "reflected"
-    assert orb.billed() == {("acme", "call"): 1}
-    assert found(orb) == {"new": False, "old": True}
-    orb.advance(30 * DAY)
+    told = (status, made["status"], made["close_time"])
+    assert told == (200, "pending", (NOW + 3 * DAY).isoformat())
+    fresh = {"events": [event("new", "call")]}
+    assert orb.ask("POST", "/v1/ingest", fresh, f"backfill_id={made['id']}")[0] == 200
+    id: str = made["id"]
+    return id
+
+
+def reverted(orb: Conversation, id: str) -> None:
     assert orb.ask("POST", f"/v1/events/backfills/{id}/revert")[1]["status"] == "pending_revert"
     assert orb.billed() == {("acme", "call"): 1}
     orb.advance(HOUR)
-    reverted = orb.ask("GET", f"/v1/events/backfills/{id}")[1]
-    assert (reverted["status"], reverted["events_ingested"]) == ("reverted", 1)
-    assert reverted["reverted_at"] == orb.now.isoformat()
+    told = orb.ask("GET", f"/v1/events/backfills/{id}")[1]
+    assert (told["status"], told["events_ingested"]) == ("reverted", 1)
+    assert told["reverted_at"] == orb.now.isoformat()
     assert orb.billed() == {("acme", "api_call"): 1}
     assert found(orb) == {"old": False}
 
