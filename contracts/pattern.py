@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from random import Random
 
@@ -10,7 +11,8 @@ __all__ = ["Unfit", "written"]
 WORD = string.ascii_letters + string.digits
 KINDS = {"d": string.digits, "w": WORD, "s": " "}
 OTHERS = {"D": "x", "W": "-", "S": WORD}
-CONTROL = {"n": "\n", "t": "\t", "r": "\r"}
+CONTROL = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "v": "\v", "a": "\a"}
+COUNTED = re.compile(r"(?=[0-9,])([0-9]{0,4})(?:(,)([0-9]{0,4}))?")
 MORE = 6
 """How often what may be repeated without end is written beyond its least."""
 
@@ -75,12 +77,16 @@ class _Writer:
         return times
 
     def _counted(self) -> tuple[int, int]:
-        least, comma, most = self._until("}").partition(",")
-        try:
-            low = int(least or 0)
-            return low, int(most) if most else low + MORE if comma else low
-        except ValueError as fault:
-            raise Unfit(self.pattern) from fault
+        told = COUNTED.fullmatch(self._until("}"))
+        if told is None:
+            raise Unfit(self.pattern)  # braces that count nothing stand for themselves
+        least = int(told[1] or 0)
+        if told[2] is None:
+            return least, least
+        most = int(told[3]) if told[3] else least + MORE
+        if most < least:
+            raise Unfit(self.pattern)
+        return least, most
 
     def _atom(self) -> str:
         mark = self._take()
@@ -131,6 +137,8 @@ class _Writer:
         self.at += 1
         last = self._take()
         last = self._escaped() if last == "\\" else last
+        if len(last) > 1:
+            raise Unfit(self.pattern)
         return "".join(chr(code) for code in range(ord(found), ord(last) + 1))
 
     def _take(self) -> str:

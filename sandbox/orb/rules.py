@@ -87,7 +87,7 @@ def ingest(events: Sequence[Event], batch: Batch, state: State, terms: Terms) ->
     if (
         len(new) == len(keys)
         and state.seen.keys().isdisjoint(new)
-        and store.touched.keys().isdisjoint(new)
+        and (not store.touched or store.touched.keys().isdisjoint(new))
     ):
         state.seen.update(new)
         store.batches.append((batch.received, batch))

@@ -138,7 +138,10 @@ def test_a_text_fits_its_pattern(pattern: str) -> None:
         assert re.search(pattern, text), (pattern, text)
 
 
-@pytest.mark.parametrize("pattern", ["(?=a)", r"\bx", r"(a)\1", "[a", "(a", "a)", "*a", "a{x}"])
+@pytest.mark.parametrize(
+    "pattern",
+    ["(?=a)", r"\bx", r"(a)\1", "[a", "(a", "a)", "*a", "a{x}", "a{}", "a{2,1}", "[a-\\d]"],
+)
 def test_a_pattern_beyond_us_is_told(pattern: str) -> None:
     with pytest.raises(Unfit):
         written(pattern, Random(0))
