@@ -56,6 +56,14 @@ class Control:
             raise UnknownVendor(vendor, known=sorted(self.accounts.rooms))
         return self.accounts.find(vendor, name) or self.accounts.open(vendor, name)
 
+    def _opened(self, request: Request) -> Account:
+        """The account a path names, if there is one."""
+        vendor, name = request.path_params["vendor"], request.path_params["key"]
+        if vendor in self.accounts.rooms and self.accounts.find(vendor, name) is None:
+            why = f"No account of {vendor} has this key; the first request with it opens one."
+            raise HTTPException(404, why)
+        return self.open(request)
+
     async def act(self, request: Request, name: str, arguments: Any) -> Any:
         """Do an act, and take it down where the journal is durable."""
         account = self.open(request)
@@ -81,7 +89,8 @@ class Control:
         return answer(view.account(self.open(request)))
 
     async def ledger(self, request: Request) -> Response:
-        account = self.open(request)
+        """A key that nobody has used has no ledger: an empty one would look like nothing billed."""
+        account = self._opened(request)
         query = dict(request.query_params)
         account.elapse(account.clock.now())
         page = entries(account.ledger, query, known([account.room.contract]))

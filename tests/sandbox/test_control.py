@@ -297,10 +297,18 @@ def test_rules_are_told_with_their_evidence(ask: Ask) -> None:
 def test_what_cannot_be_asked_is_told_in_one_line(
     ask: Ask, method: str, path: str, status: int, said: str
 ) -> None:
+    ask("POST", f"{HOME}/accounts/acme/k/reset")  # opens the account
     refused = ask(method, HOME + path)
     assert (refused.status_code, list(refused.json())) == (status, ["error"])
     assert said in refused.json()["error"]
     assert "\n" not in refused.json()["error"]
+
+
+def test_a_key_that_nobody_has_used_has_no_ledger(ask: Ask, at: str, key: str) -> None:
+    """A misspelt key must not look like one that was never billed."""
+    asked = ask("GET", f"{HOME}/accounts/acme/{key}-misspelt/ledger")
+    assert (asked.status_code, "opens one" in asked.json()["error"]) == (404, True)
+    assert ask("GET", f"{HOME}/accounts").json()["accounts"] == []
 
 
 @pytest.mark.parametrize("raw", [b"{", b"[]", b"null", b"7", b'"text"', b"\xff", b'{"a": NaN}'])
