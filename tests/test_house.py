@@ -181,6 +181,25 @@ def test_the_layers_hold() -> None:
         os.chdir(before)
 
 
+@pytest.mark.parametrize("vendor", vendors())
+def test_a_room_imports_no_other_vendor_and_a_sandbox_room_no_translator(vendor: str) -> None:
+    others = {name for name in vendors() if name != vendor}
+    for package in ("sandbox", "translators"):
+        for file in sorted((ROOT / package / vendor).glob("**/*.py")):
+            for module in imported(file):
+                assert others.isdisjoint(module.split(".")), f"{file} imports {module}"
+                assert package != "sandbox" or not module.startswith("translators"), file
+
+
+def imported(file: Path) -> Iterator[str]:
+    """Every module a file imports."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module is not None:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def test_the_program_is_installed_with_the_house() -> None:
     assert any(file.name == "entry_points.txt" for file in files("meterbox") or ())
 
