@@ -105,6 +105,7 @@ def create_app(options: Options | None = None) -> Sandbox:
     courier = Courier(options.webhook_hosts)
     desks = {name: Desk(room, accounts, send=courier.send) for name, room in rooms.items()}
     sandbox = Sandbox(accounts, Switchboard(desks), courier, archive=archive)
+    _add_partners(sandbox)
     rebuilt = None
     if archive is not None:
         rebuilt = asdict(rebuild(archive, accounts, sandbox.switchboard))
@@ -116,7 +117,6 @@ def create_app(options: Options | None = None) -> Sandbox:
     forget = sandbox.forwarding.forget if sandbox.forwarding is not None else None
     control = Control(accounts, archive, told, forget, options.token, rebuilt, courier.send)
     sandbox.switchboard.front = _front(sandbox, control_app(control))
-    _add_partners(sandbox)
     return sandbox
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -22,6 +23,7 @@ from sandbox.auth import credential
 from sandbox.body import Unreadable, document
 from sandbox.edge import read
 from sandbox.exchange import Lost
+from sandbox.journal import Exchange
 from sandbox.reply import Decision, Reply, Request
 from sandbox.switchboard import Switchboard
 from translators.event import BadEvent, parse
@@ -60,6 +62,23 @@ class Partner:
         await answer(scope, receive, send)
 
     async def _answered(self, request: Request) -> Response:
+        account, refused = self._judged(request)
+        if refused is not None:
+            told = self._refuse(account, request, refused, account.clock.now())
+            desk = self._switchboard.find(self._vendor, request.path)[0].desk
+            if desk.note is not None:
+                desk.note(account, told)
+                await desk.written()
+            return _answer(told.reply, told.id)
+        return await self._delivered(account, request)
+
+    def repeat(self, request: Request, now: datetime) -> Exchange | None:
+        """Refuse again what a durable journal kept; what was applied is kept as the vendor's."""
+        account, refused = self._judged(request)
+        return None if refused is None else self._refuse(account, request, refused, now)
+
+    def _judged(self, request: Request) -> tuple[Account, Refused | None]:
+        """Whose request it is, and why it must be refused, if it must."""
         found = credential(request, replace(self._contract.auth, schemes=("basic",)))
         account = self._accounts.open(self._vendor, "" if found.problem else found.key)
         try:
@@ -67,13 +86,20 @@ class Partner:
                 raise Refused(405, "Segment delivers by POST", f"{self._vendor}.method")
             if found.problem is not None:
                 raise Refused(401, "The API key is missing or not good", f"{self._vendor}.auth")
-            return await self._delivered(account, request)
+            self._translated(request)
         except Refused as refused:
-            reply = Reply.json({"message": str(refused)}, refused.status)
-            decision = Decision(reply, findings=(refused.finding,))
-            told = account.record(request, None, decision, account.clock.now())
-            self._accounts.feed.append(told)
-            return _answer(reply, told.id)
+            return account, refused
+        return account, None
+
+    def _refuse(
+        self, account: Account, request: Request, refused: Refused, now: datetime
+    ) -> Exchange:
+        reply = Reply.json({"message": str(refused)}, refused.status)
+        decision = Decision(reply, findings=(refused.finding,))
+        request.parsed = None  # the journal keeps the bytes
+        told = account.record(request, None, decision, now)
+        self._accounts.feed.append(told)
+        return told
 
     async def _delivered(self, account: Account, request: Request) -> Response:
         exchange = None

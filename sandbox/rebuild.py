@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from sandbox.account import Accounts
 from sandbox.acts import perform
 from sandbox.archive import Act, Archive, Kept
-from sandbox.exchange import Desk
+from sandbox.journal import Exchange
+from sandbox.partner import Partner
 from sandbox.reply import Request
 from sandbox.switchboard import Switchboard
 
@@ -50,7 +51,12 @@ def rebuild(archive: Archive, accounts: Accounts, switchboard: Switchboard) -> R
 
 def _same(kept: Kept, request: Request, switchboard: Switchboard) -> bool:
     """Carry out one exchange again; whether its answer is the one given before."""
-    edge, request.params = switchboard.find(kept.vendor, request.path)
-    desk: Desk = edge.desk
-    again = desk.repeat(request, edge.endpoints, kept.fault, kept.at)
-    return (again.reply.status, again.reply.body) == (kept.status, kept.reply)
+    partner = switchboard.added.get(request.path)
+    again: Exchange | None
+    if isinstance(partner, Partner):
+        again = partner.repeat(request, kept.at)
+    else:
+        edge, request.params = switchboard.find(kept.vendor, request.path)
+        again = edge.desk.repeat(request, edge.endpoints, kept.fault, kept.at)
+    answer = (kept.status, kept.reply)
+    return again is not None and (again.reply.status, again.reply.body) == answer

@@ -82,10 +82,12 @@ class Switchboard:
             for path, edge in at.exact.items()
         }
         self.front: ASGIApp = Starlette()
+        self.added: dict[str, ASGIApp] = {}
 
     def add(self, path: str, app: ASGIApp) -> None:
         """Put an application at a whole path, ahead of the vendors' own."""
         self._exact[path] = (app, path)
+        self.added[path] = app
 
     def find(self, vendor: str, path: str) -> tuple[Edge, Mapping[str, str]]:
         """The edge of a vendor's own path, and the path's parameters."""

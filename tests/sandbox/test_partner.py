@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.app import create_app
+from sandbox.app import Options, create_app
 from sandbox.clock import iso, wall
 from sandbox.server import Running
 
@@ -101,6 +101,19 @@ def test_settings_that_cannot_be_read_are_400(url):
     answer = deliver(url, "orb", "partner-7", event(), **{"x-segment-settings": "%%%"})
     assert answer.status_code == 400
     assert answer.json()["message"].startswith("X-Segment-Settings")
+
+
+def test_a_refusal_is_kept_over_a_restart(tmp_path):
+    """Else the exchanges after it would get other ids than they had."""
+    made = Options(vendors=["orb", "segment"], data_dir=tmp_path)
+    with Running(create_app(made)) as server:
+        refused = deliver(server.url, "orb", "kept", event(type="identify"), SETTINGS)
+        taken = deliver(server.url, "orb", "kept", event(), SETTINGS)
+    again = create_app(made)
+    for answer, status in ((refused, 501), (taken, 200)):
+        told = again.accounts.exchange(answer.headers["x-meterbox-exchange"])
+        assert told is not None
+        assert told.reply.status == status
 
 
 def test_another_method_is_405(url):
