@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any
 
 from contracts.conformance import json_path
 from contracts.model import Violation
+from contracts.numerals import javascript
 from sandbox.reply import Usage
 
 __all__ = [
@@ -120,16 +120,7 @@ def joined(name: str, id: Any) -> str:
 def _written(id: Any) -> str:
     """record.id as the text it is kept as, a number as JavaScript writes it
     (rule hyperline.ingest.record-id-number)."""
-    if isinstance(id, str):
-        return id
-    # Python and JavaScript find the same digits, and differ in where the exponent begins.
-    shortest = Decimal(repr(float(id)))
-    if not shortest:
-        return "0"
-    if -7 < shortest.adjusted() < 21:
-        return f"{shortest:f}".removesuffix(".0")
-    mantissa, _, exponent = repr(float(id)).partition("e")
-    return f"{mantissa}e{int(exponent):+d}"
+    return id if isinstance(id, str) else javascript(float(id))
 
 
 def strangers(events: Sequence[Event], state: State) -> list[int]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from decimal import Decimal
 from typing import Any
 
 from contracts.conformance import json_path
+from contracts.numerals import javascript
 from translators.event import Event
 from translators.trace import Draft
 
@@ -73,18 +73,7 @@ def _replaced(text: str) -> str:
 
 
 def _written(value: Scalar) -> str:
+    """A scalar as text (rule amberflo.segment.text)."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    return _shortest(value) if isinstance(value, float) else str(value)
-
-
-def _shortest(number: float) -> str:
-    """A number as JavaScript writes it (rule amberflo.segment.text)."""
-    # Python and JavaScript find the same digits, and differ in where the exponent begins.
-    digits = Decimal(repr(number))
-    if not digits:
-        return "0"
-    if -7 < digits.adjusted() < 21:
-        return f"{digits:f}".removesuffix(".0")
-    mantissa, _, exponent = repr(number).partition("e")
-    return f"{mantissa}e{int(exponent):+d}"
+    return javascript(value) if isinstance(value, float) else str(value)
