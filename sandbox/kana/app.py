@@ -62,7 +62,8 @@ def _track(
     call: Call, body: Mapping[str, Any], state: State, terms: Terms
 ) -> tuple[tuple[Effects, ...], tuple[Violation, ...]]:
     id = _identity(call, body, state)
-    event = Event(id, body["userId"], body.get("event"), body.get("properties") or {})
+    properties = body.get("properties") or {}
+    event = Event(id, body["userId"], body.get("event"), properties, call.now)
     found = rules.refusals(event, state, terms)
     if found:
         raise _refused(body, found, call.endpoint)

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 from contracts.model import Json
 from sandbox.reply import Usage
 
-__all__ = ["Event", "Feature", "MappingRule", "State", "Terms", "User"]
+__all__ = ["Event", "Feature", "MappingRule", "Origin", "State", "Terms", "User"]
+
+
+Origin = Literal["segment", "stripe", "csv", "api"]
 
 
 @dataclass
 class User:
-    """A user. `born` counts users as they were created.
+    """A user, and where it came from first. `born` counts users as they were created.
 
     `identified` says that the id was given by the team; a Stripe import has its email there
     instead (rule kana.stripe.import).
@@ -22,7 +26,7 @@ class User:
 
     id: str
     born: int
-    origin: Literal["segment", "stripe"]
+    origin: Origin
     identified: bool
     name: str | None = None
     email: str | None = None
@@ -67,12 +71,14 @@ class MappingRule:
 
 @dataclass
 class Event:
-    """A track event as Kana keeps it. `user` changes when its user is merged or renamed."""
+    """A track event as Kana keeps it, received `at`. `user` changes when its user is merged
+    or renamed."""
 
     id: str
     user: str
     name: str | None
     properties: Mapping[str, Any]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,9 +124,7 @@ class State:
     seen: set[str] = field(default_factory=set)
     born: int = 0
 
-    def add(
-        self, id: str, *, origin: Literal["segment", "stripe"], identified: bool = True
-    ) -> User:
+    def add(self, id: str, *, origin: Origin, identified: bool = True) -> User:
         """A new user, younger than all others."""
         self.born += 1
         user = User(id, self.born, origin, identified)

@@ -1,17 +1,19 @@
 """Kana's decisions, without a server."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from contracts.reader import read
-from sandbox.kana import rules, users
+from sandbox.kana import merges, rules, users
 from sandbox.kana.features import leaves, text
 from sandbox.kana.spelling import documented
 from sandbox.kana.state import Event, Feature, MappingRule, State, Terms
 from sandbox.kana.users import Payload
 
+NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 TERMS = Terms.of(read("kana").defaults)
 MESSAGES = Feature("messages", "Messages", "CONSUMABLE")
 
@@ -24,7 +26,7 @@ def state() -> State:
 
 
 def event(id: str = "m", user: str = "1", **properties: Any) -> Event:
-    return Event(id, user, "Message Sent", properties)
+    return Event(id, user, "Message Sent", properties, NOW)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +87,7 @@ def test_an_event_counted_for_two_features_moves_whole(state):
     older = state.users["1"]
     younger = state.add("2", origin="segment")
     rules.track(event(user="2"), state, terms)
-    _, (moved,) = users.join([younger, older], state)
+    _, (moved,) = merges.join([younger, older], state)
     assert moved.outcome == "updated"
     assert [(u.event, u.customer, u.meter) for u in moved.items] == [
         ("m", "1", "messages"),
@@ -97,9 +99,9 @@ def test_moved_usage_moves_again(state):
     state.add("2", origin="segment")
     state.add("3", origin="segment")
     rules.track(event(user="3", featureId="messages"), state, TERMS)
-    survivor, effects = users.join([state.users["3"], state.users["2"]], state)
+    survivor, effects = merges.join([state.users["3"], state.users["2"]], state)
     assert [u.customer for e in effects for u in e.items] == ["2"]
-    survivor, effects = users.join([survivor, state.users["1"]], state)
+    survivor, effects = merges.join([survivor, state.users["1"]], state)
     assert survivor.id == "1"
     assert [u.customer for e in effects for u in e.items] == ["1"]
     assert list(state.users) == ["1"]
@@ -108,7 +110,7 @@ def test_moved_usage_moves_again(state):
 def test_three_users_become_one(state):
     for id in ("2", "3"):
         state.add(id, origin="segment").email = f"{id}@example.com"
-    survivor, _ = users.join([state.users[id] for id in ("3", "1", "2")], state)
+    survivor, _ = merges.join([state.users[id] for id in ("3", "1", "2")], state)
     assert (survivor.id, survivor.email) == ("1", "2@example.com")
 
 

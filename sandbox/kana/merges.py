@@ -1,0 +1,54 @@
+"""What becomes of Kana's users, their usage and their kept events when two turn out to be one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sandbox.kana.state import State, User
+from sandbox.reply import Effects
+
+__all__ = ["absorb", "join", "rename"]
+
+
+def join(users: Sequence[User], state: State) -> tuple[User, tuple[Effects, ...]]:
+    """Merge users by hand: the one created first survives (rule kana.merge.oldest)."""
+    oldest, *others = sorted(users, key=lambda user: user.born)
+    effects: tuple[Effects, ...] = ()
+    for other in others:
+        id, identified = other.id, other.identified
+        effects += absorb(other, oldest, state, "kana.merge.oldest")
+        if identified and not oldest.identified:  # rule kana.merge.fields
+            effects += rename(oldest, id, state, "kana.merge.fields")
+    return oldest, effects
+
+
+def absorb(gone: User, left: User, state: State, rule: str) -> tuple[Effects, ...]:
+    """`gone` becomes part of `left`, which keeps its own fields and fills its gaps
+    (rules kana.identify.carries and kana.merge.fields)."""
+    left.name = left.name or gone.name
+    left.email = left.email or gone.email
+    left.billing_id = left.billing_id or gone.billing_id
+    del state.users[gone.id]
+    return _move(gone.id, left.id, state, rule)
+
+
+def rename(
+    user: User, id: str, state: State, rule: str = "kana.identify.overwrite"
+) -> tuple[Effects, ...]:
+    """Give a user an id that nobody has, and that the team knows it by."""
+    old, user.id, user.identified = user.id, id, True
+    state.users[id] = state.users.pop(old)
+    return _move(old, id, state, rule)
+
+
+def _move(old: str, new: str, state: State, rule: str) -> tuple[Effects, ...]:
+    """Usage and unmapped events go with their user (rule kana.ledger.moves)."""
+    for event in state.unmapped:
+        if event.user == old:
+            event.user = new
+    moved = {
+        name: replace(usage, customer=new) for name, usage in state.recorded.pop(old, {}).items()
+    }
+    state.recorded.setdefault(new, {}).update(moved)
+    return (Effects("updated", list(moved.values()), rule),) if moved else ()
