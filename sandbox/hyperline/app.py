@@ -9,8 +9,8 @@ from functools import partial
 from contracts.model import Contract, Violation
 from sandbox.hyperline import customers, dashboard, errors, events, listing
 from sandbox.hyperline.leniency import waives
-from sandbox.hyperline.rules import State
 from sandbox.hyperline.salvage import count, lost, salvage
+from sandbox.hyperline.state import State
 from sandbox.idempotency import Policy, once
 from sandbox.reply import Decision, Refusal
 from sandbox.room import Call, Operation, Room

@@ -10,7 +10,7 @@ import orjson
 
 from contracts.model import Violation
 from sandbox.hyperline import errors
-from sandbox.hyperline.rules import State
+from sandbox.hyperline.state import State
 from sandbox.reply import Decision, Refusal, Reply
 from sandbox.room import Call
 

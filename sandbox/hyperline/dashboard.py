@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.model import BadValue, Json
 from sandbox.hyperline.customers import moment
-from sandbox.hyperline.rules import Customer, State
+from sandbox.hyperline.state import Customer, State
 from sandbox.reply import Effects
 
 if TYPE_CHECKING:

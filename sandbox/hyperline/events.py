@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import partial
 from itertools import chain, islice
 from typing import Any
+
+import orjson
 
 from contracts.model import Violation
 from sandbox.batch import Batch
@@ -16,7 +17,6 @@ from sandbox.hyperline.objections import invalid, mixed
 from sandbox.hyperline.rules import (
     FIELDS,
     Settled,
-    State,
     Terms,
     objections,
     settle,
@@ -24,6 +24,7 @@ from sandbox.hyperline.rules import (
     unknown_keys,
 )
 from sandbox.hyperline.salvage import rejected
+from sandbox.hyperline.state import State
 from sandbox.reply import Decision, Effects, Refusal, Reply
 from sandbox.room import Call
 
@@ -138,8 +139,11 @@ def _kept(
 ) -> tuple[Effects, ...]:
     """Keep these events. `whole` says that they are all the request brought."""
     state: State = call.account.state
-    batch = Batch(content(call.request), len(events), read, call.now) if whole else events
-    return tuple(_effects(settle(events, batch, state, terms), partial(terms.usage, state=state)))
+    if not events:
+        return ()
+    raw = content(call.request) if whole else orjson.dumps(events)
+    arrival = state.arrived(Batch(raw, len(events), read, call.now), terms.identity)
+    return tuple(_effects(settle(events, arrival), arrival.usage))
 
 
 def _effects(done: Settled, usage: Any) -> Iterator[Effects]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.model import Endpoint
-from sandbox.hyperline.rules import joined
+from sandbox.hyperline.identity import joined
 from sandbox.reply import Effects, Usage
 
 __all__ = ["count", "lost", "rejected", "salvage"]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import fixtures
 from sandbox.hyperline.dashboard import FUNCTIONS
-from sandbox.hyperline.rules import joined
+from sandbox.hyperline.identity import joined
 from tests.sandbox.hyperline.conftest import NOW
 
 FOLDER = Path(fixtures.__path__[0]) / "hyperline" / "golden"
