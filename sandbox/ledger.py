@@ -9,16 +9,16 @@ from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal, localcontext
+from decimal import Decimal
 from itertools import islice
 
-from sandbox.reply import Effects, Number, Outcome, Usage
+from sandbox.metering import Number, aggregate, plain
+from sandbox.reply import Effects, Outcome, Usage
 
 __all__ = ["Entry", "Ledger", "Total"]
 
 BILLED = frozenset({"accepted", "updated"})
 KEPT = 1_000_000
-DIGITS = 1_000  # more than the sum of the largest and the smallest double has
 
 Billed = dict[str, tuple[Usage, ...]]
 
@@ -92,8 +92,7 @@ class Ledger:
             for usage in usages:
                 places.setdefault((usage.customer, usage.meter), []).append(usage)
         return [
-            Total(*place, _plain(_quantity(usages)), len(usages))
-            for place, usages in places.items()
+            Total(*place, plain(_quantity(usages)), len(usages)) for place, usages in places.items()
         ]
 
     def _drop(self) -> None:
@@ -137,16 +136,5 @@ def _fold(effects: Effects, billed: Billed) -> None:
 
 def _quantity(usages: Sequence[Usage]) -> Decimal:
     """What the usage of one customer and meter comes to."""
-    if usages[0].counts == "unique":
-        return Decimal(len({usage.value for usage in usages}))
-    quantities = [Decimal(str(usage.quantity)) for usage in usages]
-    if usages[0].counts == "max":
-        return max(quantities)
-    with localcontext(prec=DIGITS):
-        return sum(quantities, Decimal())
-
-
-def _plain(number: Decimal) -> Number:
-    """A whole Decimal as an int if that fits 64 bits, as JSON's readers want; else as it is."""
-    whole = number.to_integral_value()
-    return int(whole) if number == whole and abs(whole) < 2**63 else number
+    how = usages[0].counts
+    return aggregate(how, [u.value if how == "unique" else u.quantity for u in usages])

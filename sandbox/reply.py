@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import Any, Literal
 from urllib.parse import parse_qsl
 
 import orjson
 
 from contracts.model import Violation
+from sandbox.metering import Aggregation, Number
 
 __all__ = ["Decision", "Effects", "Headers", "Outcome", "Refusal", "Reply", "Request", "Usage"]
 
 Headers = tuple[tuple[bytes, bytes], ...]
-Number = int | float | Decimal
 Outcome = Literal[
     "accepted", "updated", "duplicate", "late", "rejected", "unmatched", "dropped", "removed"
 ]
@@ -76,16 +75,16 @@ def _written(value: Any) -> bytes:
 class Usage:
     """What a vendor would bill one event as. `event` is the identity it deduplicates by.
 
-    `counts` is how the usage of one customer and meter makes a total: the sum or the largest of
-    the quantities, or how many a `value` there are that differ. `unbilled` is the rule by which
-    the vendor keeps the event and bills nothing for it.
+    `counts` is how the usage of one customer and meter makes a total: the sum, the smallest or the
+    largest of the quantities, how many there are, or how many a `value` that differ. `unbilled` is
+    the rule by which the vendor keeps the event and bills nothing for it.
     """
 
     event: str
     customer: str | None
     meter: str | None
     quantity: Number
-    counts: Literal["sum", "max", "unique"] = "sum"
+    counts: Aggregation = "sum"
     value: str | None = None
     unbilled: str | None = None
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import Any, Literal
 
+from sandbox.metering import literal
 from sandbox.reply import Usage
 
 __all__ = ["Aggregation", "Definition", "Metric", "metered"]
@@ -28,7 +28,7 @@ class Definition:
         """Whether name and properties are those the metric asks for."""
         properties = event["properties"]
         return event["event_name"] == self.event_name and all(
-            name in properties and _plain(properties[name]) == _plain(value)
+            name in properties and literal(properties[name]) == literal(value)
             for name, value in self.filter.items()
         )
 
@@ -41,7 +41,7 @@ class Definition:
             "unique": f"count(distinct {self.of})",
         }[self.aggregation]
         wanted = {"event_name": self.event_name, **self.filter}
-        conditions = [f"{name} = {_literal(value)}" for name, value in wanted.items()]
+        conditions = [f"{name} = {literal(value)}" for name, value in wanted.items()]
         return f"SELECT {what} FROM events WHERE {' AND '.join(conditions)}"
 
 
@@ -79,22 +79,7 @@ def _usage(
     if counted == "unique":
         if value is None:
             return Usage(key, customer, meter, 0, unbilled="orb.metric.property")
-        return Usage(key, customer, meter, 1, "unique", _literal(_plain(value)[1]))
+        return Usage(key, customer, meter, 1, "unique", literal(value))
     if isinstance(value, bool) or not isinstance(value, int | float):
         return Usage(key, customer, meter, 0, unbilled="orb.metric.property")
     return Usage(key, customer, meter, value, counted)
-
-
-def _plain(value: Any) -> tuple[bool, Any]:
-    """A value that equals what SQL would call equal: 1 is 1.0, and neither is true."""
-    return isinstance(value, bool), value
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, int | float):
-        number = Decimal(str(value))
-        return str(int(number) if number == number.to_integral_value() else number)
-    quoted = str(value).replace("'", "''")
-    return f"'{quoted}'"
