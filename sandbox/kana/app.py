@@ -83,7 +83,7 @@ def _identify(
         for key in IGNORABLE
     )
     done = users.identify(users.Payload(body["userId"], name, email, billing_id), state, terms)
-    brought = rules.retry(state, terms) if done.fresh else ()
+    brought = rules.retry(state, terms, call.now) if done.fresh else ()
     return done.effects + brought, done.findings
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from contracts.model import BadValue, Json
-from sandbox.kana import directory, mappings, rules
+from sandbox.kana import directory, mappings, rules, shelf
 from sandbox.kana.pages import Arguments, an_object, note, only, text
 from sandbox.kana.state import Feature, State, Terms
 
@@ -28,7 +28,7 @@ def features(account: Account, arguments: Arguments, now: datetime) -> Json:
         if feature.id in state.features:
             raise BadValue("id", feature.id, "a new feature's")
         state.features[feature.id] = feature
-        note(account, now, rules.retry(state, Terms.of(account.settings)))
+        note(account, now, rules.retry(state, Terms.of(account.settings), now))
     return [{"id": f.id, "name": f.name, "type": f.type} for f in state.features.values()]
 
 
@@ -37,7 +37,10 @@ FUNCTIONS: Mapping[str, Callable[[Account, Arguments, datetime], Json]] = {
     "flags": directory.flags,
     "import-stripe": directory.import_stripe,
     "merge": directory.merge,
+    "packages": shelf.packages,
     "rules": mappings.mapping_rules,
+    "subscriptions": shelf.subscriptions,
+    "templates": shelf.templates,
     "unmapped": mappings.unmapped,
     "users": directory.list_users,
 }

@@ -28,7 +28,7 @@ def import_stripe(account: Account, arguments: Arguments, now: datetime) -> Json
     terms = Terms.of(account.settings)
     done = [imports.import_customer(customer, state, terms) for customer in customers]
     if any(new for _, new in done):
-        note(account, now, rules.retry(state, terms))
+        note(account, now, rules.retry(state, terms, now))
     return {
         "created": [user.id for user, new in done if new],
         "linked": [user.id for user, new in done if not new],

@@ -11,7 +11,7 @@ from sandbox.kana import rules
 from sandbox.kana.features import leaves
 from sandbox.kana.pages import Arguments, an_object, note, only, text
 from sandbox.kana.state import MappingRule, State, Terms
-from sandbox.reply import Effects, Usage
+from sandbox.reply import Usage
 
 if TYPE_CHECKING:
     from sandbox.account import Account
@@ -32,9 +32,9 @@ def mapping_rules(account: Account, arguments: Arguments, now: datetime) -> Json
     if "add" in arguments:
         rule = _rule(an_object(arguments, "add"), state)
         state.rules[rule.name] = rule
-        found = rules.reprocess(state, Terms.of(account.settings))
-        if found:
-            note(account, now, (Effects("accepted", found, "kana.rules.reprocess"),))
+        effects = rules.reprocess(state, Terms.of(account.settings), now)
+        found = [usage for e in effects if e.outcome == "accepted" for usage in e.items]
+        note(account, now, effects)
     listed = [rule.shown() for rule in state.rules.values()]
     return {"rules": listed, "reprocessed": [_shown(usage) for usage in found]}
 

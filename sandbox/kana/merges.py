@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from sandbox.kana.state import State, User
 from sandbox.reply import Effects
@@ -29,6 +28,7 @@ def absorb(gone: User, left: User, state: State, rule: str) -> tuple[Effects, ..
     left.name = left.name or gone.name
     left.email = left.email or gone.email
     left.billing_id = left.billing_id or gone.billing_id
+    left.metadata = left.metadata or gone.metadata
     del state.users[gone.id]
     return _move(gone.id, left.id, state, rule)
 
@@ -43,12 +43,14 @@ def rename(
 
 
 def _move(old: str, new: str, state: State, rule: str) -> tuple[Effects, ...]:
-    """Usage and unmapped events go with their user (rule kana.ledger.moves)."""
+    """Usage, unmapped events and subscriptions go with their user (rules kana.ledger.moves and
+    kana.subscription.moves)."""
     for event in state.unmapped:
         if event.user == old:
             event.user = new
-    moved = {
-        name: replace(usage, customer=new) for name, usage in state.recorded.pop(old, {}).items()
-    }
-    state.recorded.setdefault(new, {}).update(moved)
-    return (Effects("updated", list(moved.values()), rule),) if moved else ()
+    for subscription in state.subscriptions.pop(old, ()):
+        subscription.user = new
+        state.subscriptions.setdefault(new, []).append(subscription)
+    state.subscriptions.get(new, []).sort(key=lambda found: int(found.id))
+    moved = state.records.move(old, new)
+    return (Effects("updated", moved, rule),) if moved else ()

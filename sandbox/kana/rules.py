@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from contracts.model import Violation
+from sandbox.kana.entitlements import INT
 from sandbox.kana.features import wanted
 from sandbox.kana.state import Event, Feature, State, Terms
+from sandbox.kana.usage import record
 from sandbox.reply import Effects, Usage
 
 __all__ = ["Tracked", "refusals", "repeated", "reprocess", "retry", "track"]
-
-INT = 2**31
-"""GraphQL's Int, the documented type of a delta, goes from -INT to INT - 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,28 +48,27 @@ def track(event: Event, state: State, terms: Terms) -> Tracked:
         lost = _guess(event, state, terms)
         return Tracked((Effects("unmatched", [lost], found[0].rule),), tuple(found))
     fresh = _create(event, state, terms)
-    effects = (Effects("accepted", _record(event, state, terms)),)
-    return Tracked(effects + (retry(state, terms) if fresh else ()))
+    tracked = _record([event], state, terms, event.at)
+    brought = retry(state, terms, event.at) if fresh else ()
+    return Tracked(tracked.effects + brought, tracked.findings)
 
 
-def reprocess(state: State, terms: Terms) -> list[Usage]:
-    """Try every unmapped event again; usage of those that now map (rule kana.rules.reprocess)."""
-    left: list[Event] = []
-    usages: list[Usage] = []
-    for event in state.unmapped:
-        if _obstacles(event, state, terms):
-            left.append(event)
-            continue
+def reprocess(
+    state: State, terms: Terms, now: datetime, rule: str = "kana.rules.reprocess"
+) -> tuple[Effects, ...]:
+    """Try every unmapped event again, and record those that now map (rule kana.rules.reprocess);
+    what is refused then is refused for good (rule kana.rules.reprocess-once)."""
+    mapping = [event for event in state.unmapped if not _obstacles(event, state, terms)]
+    gone = {id(event) for event in mapping}
+    state.unmapped = [event for event in state.unmapped if id(event) not in gone]
+    for event in mapping:
         _create(event, state, terms)
-        usages += _record(event, state, terms)
-    state.unmapped = left
-    return usages
+    return _record(mapping, state, terms, now, rule).effects
 
 
-def retry(state: State, terms: Terms) -> tuple[Effects, ...]:
+def retry(state: State, terms: Terms, now: datetime) -> tuple[Effects, ...]:
     """What a new user or feature brings, where the switch says so (rule kana.rules.retry)."""
-    usages = reprocess(state, terms) if terms.retry == "any" else []
-    return (Effects("accepted", usages, "kana.rules.retry"),) if usages else ()
+    return reprocess(state, terms, now, "kana.rules.retry") if terms.retry == "any" else ()
 
 
 def _obstacles(event: Event, state: State, terms: Terms) -> list[Violation]:
@@ -128,15 +128,31 @@ def _create(event: Event, state: State, terms: Terms) -> bool:
     return True
 
 
-def _record(event: Event, state: State, terms: Terms) -> list[Usage]:
-    """Count the event; its user is known and so are its features."""
-    kept = state.recorded.setdefault(event.user, {})
-    usages = []
+def _record(
+    events: Sequence[Event], state: State, terms: Terms, now: datetime, rule: str | None = None
+) -> Tracked:
+    """Record the usage of events whose users and features are known, as far as their users may
+    use so much; `rule` is why they are recorded now and were not before."""
+    kept: list[Usage] = []
+    lost: dict[str, list[Usage]] = {}
+    findings = []
+    for usage in (usage for event in events for usage in _usages(event, state, terms)):
+        verdict = record(usage, state, terms, now)
+        if verdict.rule is None:
+            kept.append(usage)
+            continue
+        lost.setdefault(verdict.rule, []).append(usage)
+        path = "$.properties.featureId"
+        findings.append(Violation(path, verdict.reason, usage.meter, verdict.rule))
+    effects = [Effects("accepted", kept, rule)] if kept else []
+    effects += [Effects("rejected", usages, why) for why, usages in lost.items()]
+    return Tracked(tuple(effects), tuple(findings))
+
+
+def _usages(event: Event, state: State, terms: Terms) -> Iterator[Usage]:
     for n, (feature, delta) in enumerate(wanted(event, state, terms)):
         name = f"{event.id}:{feature}" if n else event.id
-        kept[name] = Usage(name, event.user, feature, int(delta))
-        usages.append(kept[name])
-    return usages
+        yield Usage(name, event.user, feature, int(delta))
 
 
 def _guess(event: Event, state: State, terms: Terms) -> Usage:

@@ -1,4 +1,5 @@
-"""What Kana keeps of one account: users, features, mapping rules, and events it has no use for."""
+"""What Kana keeps of one account: users, features, packages, subscriptions, usage, mapping rules,
+and events it has no use for."""
 
 from __future__ import annotations
 
@@ -8,10 +9,10 @@ from datetime import datetime
 from typing import Any, Literal
 
 from contracts.model import Json
-from sandbox.reply import Usage
+from sandbox.kana.packages import Package, Subscription
+from sandbox.kana.records import Records
 
 __all__ = ["Event", "Feature", "MappingRule", "Origin", "State", "Terms", "User"]
-
 
 Origin = Literal["segment", "stripe", "csv", "api"]
 
@@ -31,6 +32,7 @@ class User:
     name: str | None = None
     email: str | None = None
     billing_id: str | None = None
+    metadata: Json = field(default_factory=dict)
 
     def shown(self) -> dict[str, Json]:
         """The user as the dashboard lists it, under Kana's own field names."""
@@ -49,6 +51,9 @@ class Feature:
     id: str
     name: str
     type: Literal["BINARY", "CONSUMABLE"]
+    unit_label: str | None = None
+    unit_label_plural: str | None = None
+    metadata: Json = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,9 @@ class Terms:
     email_case: str
     has_email: str
     no_email_shared: str
+    entitlement: str
+    limit: str
+    below_zero: str
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Terms:
@@ -109,20 +117,30 @@ class Terms:
             email_case=settings["kana.identify.email-case"],
             has_email=settings["kana.identify.has-email"],
             no_email_shared=settings["kana.identify.no-email-shared"],
+            entitlement=settings["kana.usage.entitlement"],
+            limit=settings["kana.usage.limit"],
+            below_zero=settings["kana.usage.below-zero"],
         )
 
 
 @dataclass
 class State:
-    """`recorded` is the usage counted so far, by user and then by event."""
+    """Everything of one account, each thing by its id; `subscriptions` by user, oldest first.
+
+    `records` is the usage recorded so far. Whoever is in it, or has a subscription, is in `users`.
+    """
 
     users: dict[str, User] = field(default_factory=dict)
     features: dict[str, Feature] = field(default_factory=dict)
+    packages: dict[str, Package] = field(default_factory=dict)
+    subscriptions: dict[str, list[Subscription]] = field(default_factory=dict)
     rules: dict[str, MappingRule] = field(default_factory=dict)
     unmapped: list[Event] = field(default_factory=list)
-    recorded: dict[str, dict[str, Usage]] = field(default_factory=dict)
+    records: Records = field(default_factory=Records)
     seen: set[str] = field(default_factory=set)
+    templates: set[str] = field(default_factory=set)
     born: int = 0
+    subscribed: int = 0
 
     def add(self, id: str, *, origin: Origin, identified: bool = True) -> User:
         """A new user, younger than all others."""
@@ -133,3 +151,8 @@ class State:
 
     def oldest_first(self) -> list[User]:
         return sorted(self.users.values(), key=lambda user: user.born)
+
+    def every_subscription(self) -> list[Subscription]:
+        """All subscriptions, in the order they were made."""
+        every = [found for of_user in self.subscriptions.values() for found in of_user]
+        return sorted(every, key=lambda found: int(found.id))

@@ -16,6 +16,7 @@ CUSTOMERS = {
     "hyperline": {"name": "Acme", "external_id": "acme"},
 }
 FEATURE = {"add": {"id": "calls", "name": "Calls", "type": "CONSUMABLE"}}
+PACKAGE = {"id": "pro", "features": [{"id": "calls", "limit": 100, "resetPeriod": "MONTH"}]}
 BILLED = {
     "amberflo": ("acme", "api_call", 3),
     "hyperline": ("acme", "api_call", 1),
@@ -29,13 +30,20 @@ def account(url: str, vendor: str, name: str) -> str:
 
 
 def prepare(http: httpx.Client, url: str, name: str) -> None:
-    """What no Segment call makes: customers at Orb and Hyperline, and a feature at Kana."""
+    """What no Segment call makes: customers at Orb and Hyperline, and a package at Kana."""
     for vendor, body in CUSTOMERS.items():
         headers = credentials.headers(read(vendor).auth, read(vendor).key(name))
         at = f"{url}/{vendor}/v1/customers"
         assert http.post(at, json=body, headers=headers).status_code == 201
-    at = f"{account(url, 'kana', name)}/dashboard/features"
-    assert http.post(at, json=FEATURE).status_code == 200
+    shown(http, url, name, "features", FEATURE)
+    shown(http, url, name, "packages", {"add": PACKAGE})
+    shown(http, url, name, "packages", {"publish": "pro"})
+
+
+def shown(http: httpx.Client, url: str, name: str, page: str, arguments: Any) -> None:
+    """Something done on Kana's dashboard."""
+    at = f"{account(url, 'kana', name)}/dashboard/{page}"
+    assert http.post(at, json=arguments).status_code == 200
 
 
 def exchanged(http: httpx.Client, url: str, vendor: str, name: str, rows: int) -> list[Any]:
@@ -56,6 +64,8 @@ def test_an_identify_and_a_track_call_are_billed_at_four_vendors(http: httpx.Cli
         client = Client(write_key=key, host=f"{up.url}/segment", sync_mode=True)
         client.identify("acme", {"name": "Acme", "email": "billing@acme.test"})
         exchanged(http, up.url, "kana", "acme-test", 1)
+        subscription = {"userId": "acme", "packageIds": ["pro"]}
+        shown(http, up.url, "acme-test", "subscriptions", {"add": subscription})
         client.page("acme", "Docs", "Home")
         client.track("acme", "api_call", {"value": 3, "featureId": "calls", "delta": 3})
         # Customers made, identify, page and track: as many as each vendor takes.

@@ -16,6 +16,8 @@ from sandbox.kana.app import create_room
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 FEATURE = {"add": {"id": "messages"}}
+PART = {"id": "messages", "resetPeriod": "MONTH"}
+PRICE = {"amount": 100, "currency": "usd", "displayAmount": "$1"}
 CUSTOMER = {"billingId": "cus_x", "email": "x@gmail.com"}
 
 
@@ -73,6 +75,30 @@ def send(sandbox: Sandbox, event: dict[str, Any]) -> None:
         ("merge", {"users": ["1"]}),
         ("merge", {"users": ["1", "2"]}),
         ("merge", {"users": [{}, []]}),
+        ("packages", {"add": "pro"}),
+        ("packages", {"add": {"id": "pro"}}),
+        ("packages", {"add": {"id": "", "features": []}}),
+        ("packages", {"add": {"id": "pro", "features": [], "isAddon": 1}}),
+        ("packages", {"add": {"id": "pro", "features": ["messages"]}}),
+        ("packages", {"add": {"id": "pro", "features": [{"id": "unknown"}]}}),
+        ("packages", {"add": {"id": "pro", "features": [{"id": "messages"}]}}),
+        ("packages", {"add": {"id": "pro", "features": [{"id": "messages", "limit": 1}]}}),
+        ("packages", {"add": {"id": "pro", "features": [{**PART, "resetPeriod": "WEEK"}]}}),
+        ("packages", {"add": {"id": "pro", "features": [{**PART, "limit": "1"}]}}),
+        ("packages", {"add": {"id": "pro", "features": [{**PART, "limit": -1}]}}),
+        ("packages", {"add": {"id": "pro", "features": [{**PART, "limit": 2**31}]}}),
+        ("packages", {"add": {"id": "pro", "features": [{**PART, "overageEnabled": 1}]}}),
+        ("packages", {"add": {"id": "pro", "features": [PART, PART]}}),
+        ("packages", {"publish": "pro"}),
+        ("packages", {"archive": "pro"}),
+        ("packages", {"publish": "pro", "archive": "pro"}),
+        ("packages", {"price": {"package": "pro", **PRICE}}),
+        ("packages", {"unpublish": "pro"}),
+        ("subscriptions", {"add": {"userId": "1", "packageIds": []}}),
+        ("subscriptions", {"add": {"userId": "1", "packageIds": "pro"}}),
+        ("subscriptions", {"status": {"id": "1", "status": "ACTIVE"}}),
+        ("subscriptions", {"add": {}, "status": {}}),
+        ("templates", {"add": ""}),
         ("users", {"id": "1"}),
         ("flags", {"id": "1"}),
         ("unmapped", {"id": "1"}),
@@ -84,6 +110,8 @@ def test_bad_arguments_are_told_and_change_nothing(account, name, arguments):
         act(account, name, arguments)
     assert act(account, "users", {}) == []
     assert act(account, "rules", {})["rules"] == []
+    assert act(account, "packages", {}) == act(account, "subscriptions", {}) == []
+    assert act(account, "templates", {}) == []
     assert [feature["id"] for feature in act(account, "features", {})] == ["messages"]
 
 
@@ -91,6 +119,7 @@ def test_what_the_dashboard_did_was_done_by_no_exchange():
     """The rule counts the kept event, and not the identify call that happened to come last."""
     sandbox = create_app(Options(vendors=["kana"], source=lambda: NOW))
     account = sandbox.accounts.open("kana", "prv_test_a")
+    account.set("kana.usage.entitlement", "ignored")
     send(sandbox, {"type": "identify", "userId": "1", "messageId": "m-1"})
     send(sandbox, {"type": "track", "userId": "1", "messageId": "m-2", "event": "Sent"})
     send(sandbox, {"type": "identify", "userId": "2", "messageId": "m-3"})
@@ -116,6 +145,25 @@ def test_a_rule_name_is_used_once(account):
     act(account, "rules", rule)
     with pytest.raises(BadValue):
         act(account, "rules", rule)
+
+
+@pytest.mark.parametrize(
+    "more", [{"amount": 1.5}, {"amount": 2**31}, {"currency": ""}, {"id": "1"}]
+)
+def test_a_price_that_cannot_be_is_told(account, more):
+    act(account, "packages", {"add": {"id": "pro", "features": []}})
+    with pytest.raises(BadValue):
+        act(account, "packages", {"price": {"package": "pro", **PRICE, **more}})
+    assert account.state.packages["pro"].prices == ()
+
+
+def test_a_package_is_drafted_published_and_archived_and_not_otherwise(account):
+    act(account, "packages", {"add": {"id": "pro", "features": []}})
+    for turn, status in (("publish", "PUBLISHED"), ("archive", "ARCHIVED")):
+        (package,) = act(account, "packages", {turn: "pro"})
+        assert package["status"] == status
+        with pytest.raises(BadValue):
+            act(account, "packages", {"publish": "pro"})
 
 
 def test_the_import_tells_who_is_new(account):

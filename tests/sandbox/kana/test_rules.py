@@ -14,7 +14,7 @@ from sandbox.kana.state import Event, Feature, MappingRule, State, Terms
 from sandbox.kana.users import Payload
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
-TERMS = Terms.of(read("kana").defaults)
+TERMS = Terms.of({**read("kana").defaults, "kana.usage.entitlement": "ignored"})
 MESSAGES = Feature("messages", "Messages", "CONSUMABLE")
 
 
@@ -76,7 +76,7 @@ def test_an_event_that_one_rule_cannot_count_is_not_counted_by_another(state):
         state.rules[feature] = MappingRule(feature, feature, "Message Sent", ())
     (effects,) = rules.track(event(), state, terms).effects
     assert effects.outcome == "unmatched"
-    assert state.recorded == {}
+    assert state.records.move("1", "1") == []
 
 
 def test_an_event_counted_for_two_features_moves_whole(state):

@@ -1,0 +1,80 @@
+"""The usage that Kana has recorded, by user and feature, with the time it was recorded at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from sandbox.kana.periods import Reset, period
+from sandbox.reply import Usage
+
+__all__ = ["Records"]
+
+Span = tuple[datetime, datetime]
+
+
+@dataclass(slots=True)
+class Tally:
+    """One user's usage of one feature. `span` is the period asked for last, and `total` what the
+    first `counted` entries come to in it: asking again costs the new ones only."""
+
+    entries: list[tuple[datetime, int]] = field(default_factory=list)
+    span: Span | None = None
+    total: int = 0
+    counted: int = 0
+
+    def within(self, span: Span) -> int:
+        if span != self.span:
+            self.span, self.total, self.counted = span, 0, 0
+        start, end = span
+        new = self.entries[self.counted :]
+        self.total += sum(amount for at, amount in new if start <= at < end)
+        self.counted = len(self.entries)
+        return self.total
+
+
+class Records:
+    """Usage by user and then by event, and what it comes to in a period."""
+
+    def __init__(self) -> None:
+        self._usages: dict[str, dict[str, tuple[datetime, Usage]]] = {}
+        self._tallies: dict[tuple[str, str], Tally] = {}
+
+    def add(self, usage: Usage, at: datetime) -> Usage:
+        """Record one event's usage of one feature, a whole number of it, for a user that is."""
+        assert usage.customer is not None
+        assert usage.meter is not None
+        self._usages.setdefault(usage.customer, {})[usage.event] = at, usage
+        tally = self._tallies.setdefault((usage.customer, usage.meter), Tally())
+        tally.entries.append((at, int(usage.quantity)))
+        return usage
+
+    def used(self, user: str, feature: str, span: Span) -> int:
+        """What was used from the span's begin until before its end."""
+        tally = self._tallies.get((user, feature))
+        return tally.within(span) if tally is not None else 0
+
+    def past(
+        self, user: str, feature: str, since: datetime, reset: Reset, before: datetime
+    ) -> Iterator[tuple[Span, int]]:
+        """The periods that ended by `before` in which something was recorded, oldest first."""
+        tally = self._tallies.get((user, feature), Tally())
+        sums: dict[Span, int] = {}
+        span: Span | None = None
+        for at, amount in sorted(tally.entries, key=lambda entry: entry[0]):
+            if not since <= at < before:
+                continue
+            if span is None or at >= span[1]:
+                span = period(since, reset, at)
+            sums[span] = sums.get(span, 0) + amount
+        yield from ((span, total) for span, total in sums.items() if span[1] <= before)
+
+    def move(self, old: str, new: str) -> list[Usage]:
+        """Make one user's usage another's; answers it as it is now."""
+        moved = [
+            (at, replace(usage, customer=new)) for at, usage in self._usages.pop(old, {}).values()
+        ]
+        for place in [place for place in self._tallies if place[0] == old]:
+            del self._tallies[place]
+        return [self.add(usage, at) for at, usage in moved]
