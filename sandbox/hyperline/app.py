@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -22,27 +23,35 @@ IDEMPOTENCY = Policy(
 )
 
 
+WRITES: Mapping[str, Operation] = {
+    "ingest": partial(events.ingest, status=201),
+    "ingest-v2": partial(events.ingest, status=202),
+    "ingest-batch": partial(events.ingest_batch, status=201, created="events_created"),
+    "ingest-batch-v2": partial(events.ingest_batch, status=202, created="events_accepted"),
+    "create-customer": customers.create,
+    "create-customers": customers.create_batch,
+    "update-customer": customers.update,
+    "archive-customer": customers.archive,
+    "unarchive-customer": customers.unarchive,
+}
+"""What minds its Idempotency-Key (rule hyperline.idempotency)."""
+
+OTHERS: Mapping[str, Operation] = {
+    "list-customers": listing.list_v1,
+    "list-customers-v2": listing.list_v2,
+    "fetch-customer-portal": customers.portal,
+    "fetch-customer": partial(customers.fetch, version=1),
+    "fetch-customer-v2": partial(customers.fetch, version=2),
+    "delete-customer": customers.delete,
+}
+
+
 def create_room(contract: Contract) -> Room:
-    writes: dict[str, Operation] = {
-        "ingest": partial(events.ingest, status=201),
-        "ingest-v2": partial(events.ingest, status=202),
-        "ingest-batch": partial(events.ingest_batch, status=201, created="events_created"),
-        "ingest-batch-v2": partial(events.ingest_batch, status=202, created="events_accepted"),
-        "create-customer": customers.create,
-    }
-    reads: dict[str, Operation] = {
-        "list-customers": listing.list_v1,
-        "list-customers-v2": listing.list_v2,
-        "fetch-customer": partial(customers.fetch, version=1),
-        "fetch-customer-v2": partial(customers.fetch, version=2),
-    }
+    writes = {name: _json_only(once(write, IDEMPOTENCY)) for name, write in WRITES.items()}
     return Room(
         contract,
         state=State,
-        operations={
-            **{name: _counted(_json_only(once(w, IDEMPOTENCY))) for name, w in writes.items()},
-            **{name: _counted(read) for name, read in reads.items()},
-        },
+        operations={name: _counted(act) for name, act in {**writes, **OTHERS}.items()},
         words=errors,
         dashboard=dashboard.FUNCTIONS,
         events=count,
@@ -57,7 +66,8 @@ def _json_only(operation: Operation) -> Operation:
     def decide(call: Call) -> Decision:
         media = (call.request.header("content-type") or "").partition(";")[0].strip().lower()
         rule = "hyperline.body.content-type"
-        if media != "application/json" and call.setting(rule) == "json":
+        strict = call.endpoint.request is not None and call.setting(rule) == "json"
+        if strict and media != "application/json":
             why = f"Content-Type is {media or 'missing'}; the body is read as application/json only"
             finding = Violation("$", why, media or None, rule)
             effects = lost(call.body, call.endpoint, rule)

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from contracts.model import BadValue, Json
-from sandbox.hyperline.customers import moment
-from sandbox.hyperline.state import Customer, State
+from sandbox.hyperline.particulars import moment
+from sandbox.hyperline.state import Customer, State, Waiting
 from sandbox.reply import Effects
 
 if TYPE_CHECKING:
@@ -28,10 +28,12 @@ def pending_customers(account: Account, arguments: Arguments, now: datetime) -> 
     state: State = account.state
     if "activate" in arguments:
         customer = _pending(state, arguments["activate"])
-        billed = state.activate(customer)
-        customer |= {"status": "active", "updated_at": moment(now)}
+        status = "archived" if customer["id"] in state.archived else "active"
+        state.replace({**customer, "status": status, "updated_at": moment(now)})
+        state.pending.discard(customer["id"])
+        billed = state.released(customer["id"])
         if billed:
-            effects = Effects("accepted", billed, "hyperline.customer.activate")
+            effects = Effects("accepted", billed, "hyperline.customer.activate", Waiting.usage)
             account.ledger.record(account.journal.next - 1, now, effects)
     return [_shown(customer, state) for customer in _all_pending(state)]
 
@@ -55,7 +57,7 @@ def _pending(state: State, wanted: Any) -> Customer:
 
 
 def _shown(customer: Customer, state: State) -> dict[str, Json]:
-    waiting = [u for u in state.waiting.values() if u.customer == customer["external_id"]]
+    waiting = [w for w in state.waiting.values() if w.customer == customer["id"]]
     return {
         "id": customer["id"],
         "external_id": customer["external_id"],

@@ -21,7 +21,9 @@ __all__ = [
     "invalid",
     "limited",
     "misused_key",
+    "not_archived",
     "taken",
+    "taken_message",
     "unauthorized",
     "unknown_path",
     "unreadable",
@@ -67,7 +69,15 @@ def customer_not_found(status: int = 404) -> Reply:
 
 
 def taken(external_id: str) -> Reply:
-    return problem(409, f"A customer with external_id {external_id} already exists")
+    return problem(409, taken_message(external_id))
+
+
+def taken_message(external_id: str) -> str:
+    return f"A customer with external_id {external_id} already exists"
+
+
+def not_archived(status: int) -> Reply:
+    return problem(status, "The customer must be archived before it is deleted")
 
 
 def misused_key(_: str) -> Reply:

@@ -24,13 +24,13 @@ from sandbox.hyperline.rules import (
     unknown_keys,
 )
 from sandbox.hyperline.salvage import rejected
-from sandbox.hyperline.state import State
+from sandbox.hyperline.state import PENDING, State
 from sandbox.reply import Decision, Effects, Refusal, Reply
 from sandbox.room import Call
 
 __all__ = ["ingest", "ingest_batch"]
 
-UNKNOWN_CUSTOMER = "hyperline.ingest.unknown-customer"
+UNKNOWN_CUSTOMER = PENDING
 TOLD = 100
 """How many ignored keys are told of; one mistake in a template makes thousands."""
 
@@ -143,7 +143,7 @@ def _kept(
         return ()
     raw = content(call.request) if whole else orjson.dumps(events)
     arrival = state.arrived(Batch(raw, len(events), read, call.now), terms.identity)
-    return tuple(_effects(settle(events, arrival), arrival.usage))
+    return tuple(_effects(settle(events, arrival, terms), arrival.usage))
 
 
 def _effects(done: Settled, usage: Any) -> Iterator[Effects]:
@@ -151,10 +151,10 @@ def _effects(done: Settled, usage: Any) -> Iterator[Effects]:
         yield Effects("accepted", done.created, None, usage)
     if done.updated:
         yield Effects("updated", done.updated, "hyperline.ingest.identity", usage)
-    if done.removed:
-        yield Effects("removed", done.removed, UNKNOWN_CUSTOMER, usage)
-    if done.pending:
-        yield Effects("unmatched", done.pending, UNKNOWN_CUSTOMER, usage)
+    for rule, events in done.removed.items():
+        yield Effects("removed", events, rule, usage)
+    for rule, events in done.waiting.items():
+        yield Effects("unmatched", events, rule, usage)
 
 
 def _dropped(failed: Mapping[int, str], events: Sequence[Event]) -> Iterator[Effects]:
@@ -186,4 +186,5 @@ def _terms(call: Call) -> Terms:
         timestamps=call.setting("hyperline.ingest.timestamp"),
         nulls=call.setting("hyperline.ingest.record-null"),
         unknown_keys=call.setting("hyperline.ingest.unknown-key"),
+        archived=call.setting("hyperline.ingest.archived-customer"),
     )

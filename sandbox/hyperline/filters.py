@@ -18,10 +18,13 @@ FIELDS = frozenset(
         "country",
         "external_id",
         "billing_email",
+        "invoicing_entity_id",
         "created_at",
         "updated_at",
     }
 )
+SPELT = {"payment_method_type": "current_payment_method_type"}
+"""Fields that a query knows by another name than the customer does."""
 
 Test = Callable[[str | None, str], bool]
 
@@ -51,16 +54,30 @@ OPERATORS: dict[str, Test] = {
 def selected(
     items: Sequence[Mapping[str, Any]], query: Mapping[str, str]
 ) -> list[Mapping[str, Any]]:
-    """The items that pass every filter of the query."""
+    """The items that pass every filter of the query; archived ones only where it asks for a status
+    (rule hyperline.customer.list-archived)."""
     tests = [
-        (field, OPERATORS[operator], asked)
+        (SPELT.get(field, field), OPERATORS[operator], asked)
         for key, asked in query.items()
         for field, operator in [_split(key)]
-        if field in FIELDS and operator in OPERATORS and (key, asked) != ("status", "all")
+        if (field in FIELDS or field in SPELT)
+        and operator in OPERATORS
+        and (key, asked) != ("status", "all")
     ]
+    if not any(_split(key)[0] == "status" for key in query):
+        tests.append(("status", OPERATORS["not"], "archived"))
+    if "search" in query:
+        words = query["search"].casefold()
+        items = [item for item in items if _found(item, words)]
     return [item for item in items if all(test(item[field], a) for field, test, a in tests)]
 
 
 def _split(key: str) -> tuple[str, str]:
     field, _, operator = key.partition("__")
     return field, operator or "equals"
+
+
+def _found(item: Mapping[str, Any], words: str) -> bool:
+    """Whether a customer has these words in its name, email or external id."""
+    texts = (item["name"], item["billing_email"], item["external_id"])
+    return any(words in text.casefold() for text in texts if text)

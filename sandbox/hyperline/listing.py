@@ -3,63 +3,74 @@
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64encode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.model import Violation
 from sandbox.hyperline import errors
-from sandbox.hyperline.customers import shown
 from sandbox.hyperline.filters import selected
+from sandbox.hyperline.particulars import shown
+from sandbox.hyperline.state import State
 from sandbox.reply import Decision, Refusal, Reply
 from sandbox.room import Call
 
-__all__ = ["list_v1", "list_v2"]
+__all__ = ["list_v1", "list_v2", "number", "taken"]
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 FAR = 10**9
+V2 = "hyperline.customer.list-v2"
 
 Customer = Mapping[str, Any]
+Place = tuple[str, int]
 
 
 def list_v1(call: Call) -> Decision:
     """GET /v1/customers (rule hyperline.customer.list)."""
+    customers = reversed(call.account.state.customers.values())
+    every = selected(list(customers), call.request.query)
+    return taken(call, [shown(customer, 1) for customer in every], "hyperline.customer.list")
+
+
+def taken(call: Call, every: Sequence[Any], rule: str) -> Decision:
+    """The page of v1 that take and skip ask for."""
     query = call.request.query
-    take = _number(query, "take", 50, 0, 100, "hyperline.customer.list")
-    skip = _number(query, "skip", 0, 0, FAR, "hyperline.customer.list")
-    every = _newest_first(call)
+    take = number(query, "take", 50, 0, 100, rule)
+    skip = number(query, "skip", 0, 0, FAR, rule)
     page = every[skip : skip + take]
-    taken = len(page)
+    count = len(page)
     if not page and call.setting("hyperline.customer.list-taken") == "asked":
-        taken = take
-    meta = {"total": len(every), "taken": taken, "skipped": skip}
-    return Decision(Reply.json({"meta": meta, "data": [shown(c, 1) for c in page]}))
+        count = take
+    meta = {"total": len(every), "taken": count, "skipped": skip}
+    return Decision(Reply.json({"meta": meta, "data": page}))
 
 
 def list_v2(call: Call) -> Decision:
     """GET /v2/customers (rule hyperline.customer.list-v2)."""
-    query = call.request.query
-    limit = _number(query, "limit", 50, 1, 100, "hyperline.customer.list-v2")
-    every = _newest_first(call)
-    start = _after(query.get("cursor"), every)
-    page = every[start : start + limit]
-    more = start + limit < len(every)
+    state, query = call.account.state, call.request.query
+    limit = number(query, "limit", 50, 1, 100, V2)
+    sort = _one_of(query, "sort", ("created_at", "updated_at"))
+    ascending = _one_of(query, "order", ("desc", "asc")) == "asc"
+    after = _after(query.get("cursor"))
+    found = selected(list(state.customers.values()), query)
+    places = sorted(((_place(c, sort, state), c) for c in found), key=_first, reverse=not ascending)
+    rest = [
+        (place, customer)
+        for place, customer in places
+        if after is None or (place > after if ascending else place < after)
+    ]
+    more = len(rest) > limit
     answer: dict[str, Any] = {
-        "data": [shown(customer, 2) for customer in page],
-        "next_cursor": _cursor(page[-1]) if more else None,
+        "data": [shown(customer, 2) for _, customer in rest[:limit]],
+        "next_cursor": _cursor(rest[limit - 1][0]) if more else None,
         "has_more": more,
     }
-    if _flag(query, "include_total"):
-        answer["total"] = len(every)
+    if _one_of(query, "include_total", ("false", "true")) == "true":
+        answer["total"] = len(found)
     return Decision(Reply.json(answer))
 
 
-def _newest_first(call: Call) -> list[Customer]:
-    customers = reversed(call.account.state.customers.values())
-    return selected(list(customers), call.request.query)
-
-
-def _number(
+def number(
     query: Mapping[str, str], name: str, default: int, least: int, most: int, rule: str
 ) -> int:
     """A number of the query as JavaScript reads one, nothing being 0. Raises Refusal."""
@@ -70,30 +81,46 @@ def _number(
         value = float(text or 0)
         if least <= value <= most:
             return int(value)
-    why = f"{name} is a number from {least} to {most}"
-    finding = Violation(f"$.{name}", why, query[name], rule)
-    raise Refusal(errors.invalid([finding]), [finding])
+    raise _refused(name, f"{name} is a number from {least} to {most}", query[name], rule)
 
 
-def _flag(query: Mapping[str, str], name: str) -> bool:
-    text = query.get(name, "false")
-    if text in ("true", "false"):
-        return text == "true"
-    finding = Violation(f"$.{name}", f"{name} is true or false", text, "hyperline.customer.list-v2")
-    raise Refusal(errors.invalid([finding]), [finding])
+def _one_of(query: Mapping[str, str], name: str, values: tuple[str, ...]) -> str:
+    """One of these values, by default the first. Raises Refusal."""
+    text = query.get(name, values[0])
+    if text not in values:
+        raise _refused(name, f"{name} is {' or '.join(values)}", text, V2)
+    return text
 
 
-def _cursor(customer: Customer) -> str:
-    return urlsafe_b64encode(customer["id"].encode()).decode().rstrip("=")
+def _first(pair: tuple[Place, Customer]) -> Place:
+    return pair[0]
 
 
-def _after(cursor: str | None, every: Sequence[Customer]) -> int:
-    """The index that follows the customer a cursor stands for."""
+def _place(customer: Customer, sort: str, state: State) -> Place:
+    """Where a customer stands in a list: what it is sorted by, and which customer it is."""
+    return customer[sort], state.numbers[customer["id"]]
+
+
+def _cursor(place: Place) -> str:
+    return urlsafe_b64encode(f"{place[0]} {place[1]}".encode()).decode().rstrip("=")
+
+
+def _after(cursor: str | None) -> Place | None:
+    """The place that a page ended with. Raises Refusal."""
     if cursor is None:
-        return 0
-    for index, customer in enumerate(every):
-        if _cursor(customer) == cursor:
-            return index + 1
-    why = "no page of this list ended with that cursor"
-    finding = Violation("$.cursor", why, cursor, "hyperline.customer.list-v2")
-    raise Refusal(errors.invalid([finding]), [finding])
+        return None
+    try:
+        moment, _, which = (
+            urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().partition(" ")
+        )
+        place = (moment, int(which))
+    except ValueError:
+        place = ("", -1)
+    if _cursor(place) != cursor:
+        raise _refused("cursor", "no page of this list ended with that cursor", cursor, V2)
+    return place
+
+
+def _refused(name: str, why: str, value: str, rule: str) -> Refusal:
+    finding = Violation(f"$.{name}", why, value, rule)
+    return Refusal(errors.invalid([finding]), [finding])

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from contracts.conformance import json_path
 from contracts.model import Violation
-from sandbox.hyperline.state import Arrival, State
+from sandbox.hyperline.state import Arrival, Event, State, Waiting
 
 __all__ = ["FIELDS", "Settled", "Terms", "objections", "settle", "strangers", "unknown_keys"]
 
 FIELDS = ("customer_id", "event_type", "timestamp", "record")
-
-Event = Mapping[str, Any]
 
 
 @dataclass(slots=True)
@@ -25,19 +22,21 @@ class Terms:
     timestamps: str
     nulls: str
     unknown_keys: str
+    archived: str
 
 
 @dataclass(slots=True)
 class Settled:
     """What became of events: each is in one of the first three.
 
-    `removed` are those of `pending` that were billed to a customer until now.
+    `waiting` are those of customers that are not billed, by the rule that says so; `removed` those
+    of them that were billed to a customer until now.
     """
 
     created: Sequence[Event]
     updated: Sequence[Event] = ()
-    pending: Sequence[Event] = ()
-    removed: Sequence[Event] = ()
+    waiting: Mapping[str, Sequence[Event]] = field(default_factory=dict)
+    removed: Mapping[str, Sequence[Event]] = field(default_factory=dict)
 
 
 def strangers(events: Sequence[Event], state: State) -> list[int]:
@@ -48,36 +47,47 @@ def strangers(events: Sequence[Event], state: State) -> list[int]:
     return [index for index, event in enumerate(events) if event["customer_id"] in unknown]
 
 
-def settle(events: Sequence[Event], arrival: Arrival) -> Settled:
+def settle(events: Sequence[Event], arrival: Arrival, terms: Terms) -> Settled:
     """Keep these events, which the arrival holds too; each one's customer exists."""
     state = arrival.state
     names = [arrival.name(event) for event in events]
     new = dict.fromkeys(names, arrival)
-    if not state.pending and len(new) == len(names) and state.seen.keys().isdisjoint(new):
+    holding = state.pending or state.archived
+    if not holding and len(new) == len(names) and state.seen.keys().isdisjoint(new):
         state.seen.update(new)
         return Settled(arrival.events)
-    return _apart(events, names, arrival)
+    return _apart(events, names, arrival, terms)
 
 
-def _apart(events: Sequence[Event], names: Sequence[str], arrival: Arrival) -> Settled:
-    """New events, those that take another's place, and those of pending customers."""
+def _apart(
+    events: Sequence[Event], names: Sequence[str], arrival: Arrival, terms: Terms
+) -> Settled:
+    """New events, those that take another's place, and those of customers that are not billed."""
     created: list[Event] = []
     updated: list[Event] = []
-    pending: list[Event] = []
-    removed: dict[str, Event] = {}
+    waiting: dict[str, list[Event]] = {}
+    removed: dict[str, tuple[str, Event]] = {}
     state = arrival.state
     for event, name in zip(events, names, strict=True):
-        if arrival.customer(event) in state.pending:
-            pending.append(event)
-            state.waiting[name] = arrival.usage(event)
-            if name in state.seen:
-                removed[name] = event
+        rule = state.held(arrival.customer(event), unbilled=terms.archived == "unbilled")
+        if rule is not None:
+            waiting.setdefault(rule, []).append(event)
+            if name in state.seen and name not in state.waiting:
+                removed[name] = (rule, event)
+            state.waiting[name] = Waiting(event, arrival)
         else:
             (updated if name in state.seen else created).append(event)
             removed.pop(name, None)
             state.waiting.pop(name, None)
         state.seen[name] = arrival
-    return Settled(created, updated, pending, list(removed.values()))
+    return Settled(created, updated, waiting, _by_rule(removed.values()))
+
+
+def _by_rule(events: Iterable[tuple[str, Event]]) -> dict[str, list[Event]]:
+    found: dict[str, list[Event]] = {}
+    for rule, event in events:
+        found.setdefault(rule, []).append(event)
+    return found
 
 
 def objections(event: Event, at: str, terms: Terms) -> Iterator[Violation]:

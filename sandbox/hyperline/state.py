@@ -10,10 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from sandbox.hyperline.happenings import Happening
 from sandbox.hyperline.identity import named
 from sandbox.reply import Usage
 
-__all__ = ["Arrival", "Customer", "State"]
+__all__ = ["ARCHIVED", "PENDING", "Arrival", "Customer", "Event", "State", "Waiting"]
+
+PENDING = "hyperline.ingest.unknown-customer"
+ARCHIVED = "hyperline.ingest.archived-customer"
 
 Event = Mapping[str, Any]
 Customer = dict[str, Any]
@@ -49,23 +53,45 @@ class Arrival:
         return Usage(self.name(event), payer, event["event_type"], 1)
 
 
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """An event that is not billed until its customer can be."""
+
+    event: Event
+    arrival: Arrival
+
+    @property
+    def customer(self) -> str:
+        """Hyperline's id of who it waits for."""
+        return self.arrival.customer(self.event)
+
+    def usage(self) -> Usage:
+        return self.arrival.usage(self.event)
+
+
 @dataclass
 class State:
     """What Hyperline keeps of one account.
 
     `by_external_id` is never changed but for additions: whoever takes an id away or gives it to
     another puts a changed copy in its place, since arrivals keep what was true when they came.
-    `seen` is identity -> the arrival that brought the event as it is now; `pending` are the ids of
-    customers that events brought into being and that nobody has set up, and `waiting` is the usage
-    that came for those, by identity.
+    `deleted` are the customers that are no more, and `numbers` says of every customer there ever
+    was which it was. `seen` is identity -> the arrival that brought the event as it is now.
+    `pending` are the ids of customers that events brought into being and that nobody has set up,
+    `archived` those of customers that are archived, and `waiting` are the events that came for
+    either, by identity. `happenings` is what webhook endpoints are told, oldest first.
     """
 
     customers: dict[str, Customer] = field(default_factory=dict)
     by_external_id: dict[str, str] = field(default_factory=dict)
+    deleted: dict[str, Customer] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
     seen: dict[str, Arrival] = field(default_factory=dict)
     pending: set[str] = field(default_factory=set)
-    waiting: dict[str, Usage] = field(default_factory=dict)
+    archived: set[str] = field(default_factory=set)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
     arrivals: int = 0
+    happenings: list[Happening] = field(default_factory=list)
 
     def known(self, customer_id: str) -> Customer | None:
         """The customer of that Hyperline id or external id (rule hyperline.ingest.customer)."""
@@ -74,24 +100,51 @@ class State:
 
     def add(self, customer: Customer) -> None:
         self.customers[customer["id"]] = customer
+        self.numbers.setdefault(customer["id"], len(self.numbers))
         if customer["external_id"] is not None:
             self.by_external_id[customer["external_id"]] = customer["id"]
+
+    def replace(self, customer: Customer) -> None:
+        """The customer of that id as it is from now on."""
+        before = self.customers[customer["id"]]["external_id"]
+        if before not in (None, customer["external_id"]):
+            self._free(before)
+        self.add(customer)
+
+    def remove(self, customer: Customer) -> None:
+        """The customer is no more: its external id is free, and nothing waits for it."""
+        id = customer["id"]
+        self.pending.discard(id)
+        self.archived.discard(id)
+        self.released(id)
+        self.deleted[id] = customer
+        del self.customers[id]
+        self._free(customer["external_id"])
 
     def arrived(self, events: Sequence[Event], identity: str) -> Arrival:
         """What one request brought; it is not kept yet."""
         self.arrivals += 1
         return Arrival(events, self, self.arrivals, identity, self.by_external_id)
 
-    def activate(self, customer: Customer) -> list[Usage]:
-        """Set up a pending customer; the usage that waited for it
-        (rule hyperline.customer.activate)."""
-        payer = self.payer(customer["id"])
-        self.pending.discard(customer["id"])
-        names = [name for name, usage in self.waiting.items() if usage.customer == payer]
+    def held(self, id: str, *, unbilled: bool) -> str | None:
+        """The rule by which that customer's usage waits, if it does; `unbilled` says that archived
+        customers' does."""
+        if id in self.pending:
+            return PENDING
+        return ARCHIVED if unbilled and id in self.archived else None
+
+    def released(self, id: str) -> list[Waiting]:
+        """The events that waited for that customer and wait no more: none while it is held."""
+        if id in self.pending or id in self.archived:
+            return []
+        names = [name for name, waits in self.waiting.items() if waits.customer == id]
         return [self.waiting.pop(name) for name in names]
 
-    def payer(self, customer_id: str) -> str:
+    def payer(self, id: str) -> str:
         """The name the ledger bills: the external id, or Hyperline's where there is none."""
-        known = self.known(customer_id)
-        name: str = (known["external_id"] or known["id"]) if known is not None else customer_id
+        known = self.customers.get(id) or self.deleted.get(id)
+        name: str = (known["external_id"] or known["id"]) if known is not None else id
         return name
+
+    def _free(self, external_id: str | None) -> None:
+        self.by_external_id = {k: v for k, v in self.by_external_id.items() if k != external_id}
