@@ -105,7 +105,7 @@ class Courier:
             self._client = httpx.AsyncClient(trust_env=False, timeout=self._timeout)
         assert account.room.webhooks is not None
         body = delivery.message.body
-        headers = account.room.webhooks.headers(account, target, body)
+        headers = account.room.webhooks.headers(account, target, delivery.message)
         at = account.clock.now()
         try:
             async with (

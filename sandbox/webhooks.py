@@ -85,8 +85,8 @@ class Post(Protocol):
     def collect(self, account: Account, decision: Decision | None, now: datetime) -> None:
         """Put messages about what has happened until `now` into the account's webhooks."""
 
-    def headers(self, account: Account, target: Target, body: bytes) -> Mapping[str, str]:
-        """What is sent beside a body, signed for this attempt."""
+    def headers(self, account: Account, target: Target, message: Message) -> Mapping[str, str]:
+        """What is sent beside a message's body, signed for this attempt."""
 
     def waits(self, settings: Mapping[str, Any]) -> Sequence[timedelta]:
         """How long after each failed attempt the next is made; as many as there are retries."""

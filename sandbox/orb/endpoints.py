@@ -114,7 +114,7 @@ def show(account: Account, _: Mapping[str, Any], now: datetime) -> Any:
         "messages": [
             {
                 "endpoint_id": target.id,
-                "headers": headers(account, target, delivery.message.body),
+                "headers": headers(account, target, delivery.message),
                 "sent_at": sent_at(account).isoformat().replace("+00:00", "Z"),
                 "body": json.loads(delivery.message.body),
             }

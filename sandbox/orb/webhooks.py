@@ -76,14 +76,14 @@ def envelope(id: str, happening: Happening, style: str) -> bytes:
     return json.dumps(body).encode()
 
 
-def headers(account: Account, target: Target, body: bytes) -> Mapping[str, str]:
+def headers(account: Account, target: Target, message: Message) -> Mapping[str, str]:
     """The headers of an attempt that is made now (rule orb.webhook.signature)."""
     at = sent_at(account).astimezone(UTC).replace(tzinfo=None)
     stamp = at.isoformat(timespec="milliseconds")
     return {
         "content-type": "application/json",
         "x-orb-timestamp": stamp,
-        "x-orb-signature": signature(target.secret, stamp, body),
+        "x-orb-signature": signature(target.secret, stamp, message.body),
     }
 
 

@@ -38,7 +38,7 @@ class Post:
                         body = json.dumps({"event": item.event}).encode()
                         account.webhooks.post(Message(item.event, "usage", target.id, body, now))
 
-    def headers(self, account: Account, target: Target, body: bytes) -> Mapping[str, str]:
+    def headers(self, account: Account, target: Target, message: Message) -> Mapping[str, str]:
         return {"x-signed": f"{target.secret} {account.clock.now().isoformat()}"}
 
     def waits(self, _: Mapping[str, Any]) -> list[timedelta]:
