@@ -15,7 +15,7 @@ from contracts.model import Endpoint, MeterboxError, Violation
 from contracts.schema import Schema
 from sandbox.account import Account, Accounts
 from sandbox.auth import Credential, credential
-from sandbox.body import Unreadable
+from sandbox.body import Unreadable, content
 from sandbox.faults import Fault
 from sandbox.idempotency import echoed
 from sandbox.journal import Exchange
@@ -134,6 +134,9 @@ class Desk:
             decision = Decision(self._struck(fault))
         else:
             decision = self._guarded(account, request, endpoint, endpoints, found, fault, now)
+        if self.room.dress is not None and decision.reply.status:
+            reply = self.room.dress(account, endpoint, decision.reply, now)
+            decision = replace(decision, reply=reply)
         exchange = account.record(
             request,
             endpoint.name if endpoint else None,
@@ -177,7 +180,7 @@ class Desk:
             if found.problem is not None and not self._tolerated(found, endpoint):
                 raise self._stranger(found, request)
             odd = self._odd_media(account, request, endpoint)
-            body = self._body(request, endpoint)
+            body = self._body(account, request, endpoint)
             concurrent = fault is not None and fault.kind == "in-flight"
             call = Call(account, endpoint, request, body, now, concurrent)
             self._limit(call)
@@ -187,7 +190,7 @@ class Desk:
             )
         except Refusal as refusal:
             operation = self.room.operations[endpoint.name] if endpoint else None
-            return echoed(refusal.decision, request, operation)
+            return echoed(refusal.decision, request, operation, account.settings)
 
     def _operated(self, call: Call) -> Decision:
         schema, lenient = call.endpoint.request, call.account.profile == "contract"
@@ -217,8 +220,11 @@ class Desk:
             raise Refusal(self.room.words.unreadable(Unreadable("media", why), endpoint), [finding])
         return finding
 
-    def _body(self, request: Request, endpoint: Endpoint) -> Any:
+    def _body(self, account: Account, request: Request, endpoint: Endpoint) -> Any:
         try:
+            most = account.settings.get(self._rule("body.too-large"))
+            if most is not None and len(content(request)) > most:
+                raise Unreadable("too-large", f"the body has more than {most} bytes")
             return self.room.body(endpoint, request)
         except Unreadable as fault:
             finding = Violation("$", fault.why, None, self._rule(f"body.{fault.fault}"))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from contracts.model import Violation
 from sandbox.reply import Decision, Refusal, Reply, Request
@@ -79,6 +79,10 @@ class Policy:
     busy_rule: str | None = None
     switch: str | None = None
 
+    def ignored(self, settings: Mapping[str, Any]) -> bool:
+        """Whether the account's settings have the header ignored."""
+        return self.switch is not None and settings[self.switch] == "off"
+
 
 @dataclass(frozen=True, slots=True)
 class Once:
@@ -89,7 +93,7 @@ class Once:
 
     def __call__(self, call: Call) -> Decision:
         key = call.request.header("idempotency-key")
-        if key is None or (self.policy.switch and call.setting(self.policy.switch) == "off"):
+        if key is None or self.policy.ignored(call.account.settings):
             return self.operation(call)
         _refuse(call, key, self.policy)
         return _replayed(call, key, self.policy) or _first(call, key, self.operation, self.policy)
@@ -118,10 +122,16 @@ def _refuse(call: Call, key: str, policy: Policy) -> None:
         raise Refusal(policy.busy(key), [Violation("$", why, key, rule)])
 
 
-def echoed(decision: Decision, request: Request, operation: Operation | None) -> Decision:
+def echoed(
+    decision: Decision,
+    request: Request,
+    operation: Operation | None,
+    settings: Mapping[str, Any],
+) -> Decision:
     """A refusal of a request whose operation minds its key carries the key too."""
     key = request.header("idempotency-key")
-    return _echoing(decision, key) if key is not None and isinstance(operation, Once) else decision
+    minds = isinstance(operation, Once) and not operation.policy.ignored(settings)
+    return _echoing(decision, key) if key is not None and minds else decision
 
 
 def _echoing(decision: Decision, key: str) -> Decision:

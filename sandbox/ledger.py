@@ -27,7 +27,8 @@ Billed = dict[str, tuple[Usage, ...]]
 class Entry:
     """One event's fate, as the ledger tells it.
 
-    `exchange` is 0 where no request did it, but a person at the vendor's dashboard.
+    `exchange` is 0 where no request did it, but a person at the vendor's dashboard. `replaced` is
+    what was billed for the event until then, where it took the place of one that came before.
     """
 
     exchange: int
@@ -35,6 +36,7 @@ class Entry:
     outcome: Outcome
     usage: Usage
     rule: str | None
+    replaced: tuple[Usage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +68,16 @@ class Ledger:
 
     def entries(self) -> Iterator[Entry]:
         """Every entry kept, oldest first."""
+        billed = dict(self._settled)
         for exchange, at, effects in self._blocks:
+            updates = effects.outcome == "updated"
             for item in effects.items:
-                for usage in effects.usages(item):
+                usages = effects.usages(item)
+                replaced = billed.get(usages[0].event, ()) if updates else ()
+                for usage in usages:
                     outcome, rule = _fate(effects, usage)
-                    yield Entry(exchange, at, outcome, usage, rule)
+                    yield Entry(exchange, at, outcome, usage, rule, replaced)
+                _enter(usages, effects, billed)
 
     def billed(self) -> Mapping[str, tuple[Usage, ...]]:
         """Event -> usage, for each event that the vendor would bill now."""
@@ -117,21 +124,25 @@ def _fate(effects: Effects, usage: Usage) -> tuple[Outcome, str | None]:
 
 def _fold(effects: Effects, billed: Billed) -> None:
     """Enter into `billed` what these effects come to, on top of what came before."""
+    if effects.outcome in BILLED or effects.outcome == "removed" or effects.open:
+        for item in effects.items:
+            _enter(effects.usages(item), effects, billed)
+
+
+def _enter(usages: Sequence[Usage], effects: Effects, billed: Billed) -> None:
+    """Enter one event's usages."""
+    name = usages[0].event
     if effects.outcome in BILLED or effects.open:
-        for item in effects.items:
-            usages = effects.usages(item)
-            name = usages[0].event
-            # Accepted twice is billed twice; only an update replaces.
-            while effects.outcome != "updated" and name in billed:
-                name += "+"
-            counted = tuple(usage for usage in usages if usage.unbilled is None)
-            if counted:
-                billed[name] = counted
-            else:
-                billed.pop(name, None)
+        # Accepted twice is billed twice; only an update replaces.
+        while effects.outcome != "updated" and name in billed:
+            name += "+"
+        counted = tuple(usage for usage in usages if usage.unbilled is None)
+        if counted:
+            billed[name] = counted
+        else:
+            billed.pop(name, None)
     elif effects.outcome == "removed":
-        for item in effects.items:
-            billed.pop(effects.usages(item)[0].event, None)
+        billed.pop(name, None)
 
 
 def _quantity(usages: Sequence[Usage]) -> Decimal:

@@ -39,6 +39,7 @@ class Call:
 
 Operation = Callable[[Call], Decision]
 Elapse = Callable[["Account", datetime], Sequence[tuple[datetime, Effects]]]
+Dress = Callable[["Account", Endpoint | None, Reply, datetime], Reply]
 Dashboard = Callable[["Account", Mapping[str, Any], datetime], Any]
 
 
@@ -80,7 +81,8 @@ class Room:
     headers to every reply. `tolerates` are the faults of a credential that this vendor does not
     refuse at the door: its operations find themselves on the account that has no key. `webhooks`
     is how the vendor tells of what happens. `elapse` carries out what time alone has brought about
-    by then, and says what it did to the ledger and when: the same whenever it is asked.
+    by then, and says what it did to the ledger and when: the same whenever it is asked. `dress`
+    gives a reply, whoever made it, what the account's settings and the time add to it or change.
     """
 
     contract: Contract
@@ -96,6 +98,7 @@ class Room:
     tolerates: tuple[Problem, ...] = ()
     webhooks: Post | None = None
     elapse: Elapse | None = None
+    dress: Dress | None = None
 
     def body(self, endpoint: Endpoint, request: Request) -> Any:
         """The body of a request as this endpoint reads it. Raises Unreadable."""

@@ -106,6 +106,7 @@ def ledger(of: Account, entries: Iterable[Entry], totals: Iterable[Total]) -> di
                 "rule": entry.rule,
                 "time": iso(entry.at),
                 "exchange": _named(entry.exchange, of),
+                "replaced": [_usage(usage, veil) for usage in entry.replaced],
             }
             for entry in entries
         ],

@@ -8,7 +8,8 @@ from datetime import timedelta
 from functools import partial
 
 from contracts.model import Contract, Violation
-from sandbox.hyperline import customers, dashboard, errors, events, listing
+from sandbox.hyperline import customers, dashboard, deletion, errors, events, listing, reading
+from sandbox.hyperline.dressing import dress
 from sandbox.hyperline.leniency import waives
 from sandbox.hyperline.salvage import count, lost, salvage
 from sandbox.hyperline.state import State
@@ -19,24 +20,31 @@ from sandbox.room import Call, Operation, Room
 __all__ = ["create_room"]
 
 IDEMPOTENCY = Policy(
-    rule="hyperline.idempotency", kept=timedelta(hours=24), misused=errors.misused_key
+    rule="hyperline.idempotency",
+    kept=timedelta(hours=24),
+    misused=errors.misused_key,
+    busy=errors.in_flight,
+    busy_rule="hyperline.idempotency.in-flight",
 )
+INGESTION = replace(IDEMPOTENCY, switch="hyperline.idempotency.ingest")
 
-
-WRITES: Mapping[str, Operation] = {
+INGEST: Mapping[str, Operation] = {
     "ingest": partial(events.ingest, status=201),
     "ingest-v2": partial(events.ingest, status=202),
     "ingest-batch": partial(events.ingest_batch, status=201, created="events_created"),
     "ingest-batch-v2": partial(events.ingest_batch, status=202, created="events_accepted"),
+}
+CORE: Mapping[str, Operation] = {
     "create-customer": customers.create,
     "create-customers": customers.create_batch,
     "update-customer": customers.update,
     "archive-customer": customers.archive,
     "unarchive-customer": customers.unarchive,
 }
-"""What minds its Idempotency-Key (rule hyperline.idempotency)."""
+"""What minds its Idempotency-Key (rule hyperline.idempotency); the ingest host does by switch."""
 
 OTHERS: Mapping[str, Operation] = {
+    "list-events": reading.list_all,
     "list-customers": listing.list_v1,
     "list-customers-v2": listing.list_v2,
     "fetch-customer-portal": customers.portal,
@@ -47,16 +55,21 @@ OTHERS: Mapping[str, Operation] = {
 
 
 def create_room(contract: Contract) -> Room:
-    writes = {name: _json_only(once(write, IDEMPOTENCY)) for name, write in WRITES.items()}
     return Room(
         contract,
         state=State,
-        operations={name: _counted(act) for name, act in {**writes, **OTHERS}.items()},
+        operations={
+            **{name: once(_json_only(write), INGESTION) for name, write in INGEST.items()},
+            **{name: once(_json_only(write), IDEMPOTENCY) for name, write in CORE.items()},
+            "delete-events": _json_only(deletion.delete),
+            **OTHERS,
+        },
         words=errors,
         dashboard=dashboard.FUNCTIONS,
         events=count,
         salvage=salvage,
         waives=waives,
+        dress=dress,
     )
 
 
@@ -73,23 +86,5 @@ def _json_only(operation: Operation) -> Operation:
             effects = lost(call.body, call.endpoint, rule)
             raise Refusal(errors.invalid([finding]), [finding], effects)
         return operation(call)
-
-    return decide
-
-
-def _counted(operation: Operation) -> Operation:
-    """The operation, saying what is left of the rate limit while limits are switched on."""
-
-    def decide(call: Call) -> Decision:
-        mode = call.setting("hyperline.rate-limits")
-        window = call.account.limits.window(call.endpoint.name, mode=mode)
-        if window is None:
-            return operation(call)
-        try:
-            decision = operation(call)
-        except Refusal as refusal:
-            decision = refusal.decision
-        headers = (*decision.reply.headers, *errors.allowance(window, call.now))
-        return replace(decision, reply=replace(decision.reply, headers=headers))
 
     return decide

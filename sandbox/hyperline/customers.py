@@ -10,7 +10,8 @@ from typing import Any
 from contracts.model import Violation
 from sandbox.hyperline import errors
 from sandbox.hyperline.happenings import Happening
-from sandbox.hyperline.particulars import changed, moment, new, shown
+from sandbox.hyperline.moments import moment
+from sandbox.hyperline.particulars import changed, new, shown
 from sandbox.hyperline.state import Customer, State, Waiting
 from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
 from sandbox.room import Call

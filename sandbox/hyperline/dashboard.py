@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from contracts.model import BadValue, Json
-from sandbox.hyperline.particulars import moment
+from sandbox.hyperline.moments import moment
 from sandbox.hyperline.state import Customer, State, Waiting
 from sandbox.reply import Effects
 

@@ -4,7 +4,7 @@ a bare text (rules hyperline.problem and hyperline.rate-limits)."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from contracts.model import Endpoint, Violation
@@ -12,16 +12,19 @@ from sandbox.auth import Problem
 from sandbox.body import Unreadable
 from sandbox.hyperline.issues import issues
 from sandbox.limits import Window
-from sandbox.reply import Headers, Reply, Request
+from sandbox.reply import Reply, Request
 
 __all__ = [
-    "allowance",
+    "CLASSES",
+    "TYPES",
     "customer_not_found",
     "failing",
+    "in_flight",
     "invalid",
     "limited",
     "misused_key",
     "not_archived",
+    "not_in_production",
     "taken",
     "taken_message",
     "unauthorized",
@@ -41,6 +44,17 @@ TYPES = {
     417: "expectation_failed",
     422: "unprocessable_entity",
 }
+CLASSES = {
+    400: "BadRequestError",
+    401: "UnauthorizedError",
+    403: "ForbiddenError",
+    404: "NotFoundError",
+    409: "ConflictError",
+    413: "PayloadTooLargeError",
+    417: "ExpectationFailedError",
+    422: "UnprocessableEntityError",
+}
+"""What `type` may be instead, by switch (rule hyperline.problem.type)."""
 MESSAGES = {
     400: "The request is invalid",
     401: "Missing authentication token",
@@ -84,6 +98,14 @@ def misused_key(_: str) -> Reply:
     return problem(417, "Misuse of the idempotency key. Please check your request.")
 
 
+def in_flight(_: str) -> Reply:
+    return problem(409, "A previous request is still in progress for this key.")
+
+
+def not_in_production() -> Reply:
+    return problem(403, "Events can only be deleted on sandbox")
+
+
 def unauthorized(fault: Problem, _: Request) -> Reply:
     return problem(401, MESSAGES[401] if fault == "missing" else "Invalid authentication token")
 
@@ -104,18 +126,7 @@ def unreadable(fault: Unreadable, _: Endpoint) -> Reply:
 
 def limited(window: Window, now: datetime) -> Reply:
     wait = (b"retry-after", str(window.retry_after(now)).encode())
-    return Reply.text("Too many requests", 429, headers=(*allowance(window, now), wait))
-
-
-def allowance(window: Window, now: datetime) -> Headers:
-    """The X-RateLimit headers of one window (rule hyperline.rate-limits.headers)."""
-    resets = now.astimezone(UTC) + timedelta(seconds=window.retry_after(now))
-    written = resets.strftime("%a %b %d %Y %H:%M:%S GMT+0000 (Coordinated Universal Time)")
-    return (
-        (b"x-ratelimit-limit", str(window.limit.most).encode()),
-        (b"x-ratelimit-remaining", str(max(0, window.left)).encode()),
-        (b"x-ratelimit-reset", written.encode()),
-    )
+    return Reply.text("Too many requests", 429, headers=(wait,))
 
 
 def failing(status: int, retry_after: int | None) -> Reply:

@@ -13,7 +13,7 @@ from sandbox.batch import Batch
 from sandbox.body import content, parse
 from sandbox.hyperline import errors
 from sandbox.hyperline.customers import imported
-from sandbox.hyperline.objections import invalid, mixed
+from sandbox.hyperline.objections import MIXED, invalid, mixed
 from sandbox.hyperline.rules import (
     FIELDS,
     Settled,
@@ -23,7 +23,7 @@ from sandbox.hyperline.rules import (
     strangers,
     unknown_keys,
 )
-from sandbox.hyperline.salvage import rejected
+from sandbox.hyperline.salvage import lost, rejected
 from sandbox.hyperline.state import PENDING, State
 from sandbox.reply import Decision, Effects, Refusal, Reply
 from sandbox.room import Call
@@ -48,6 +48,7 @@ def _item(index: int) -> str:
 
 def ingest(call: Call, status: int) -> Decision:
     """One event: kept, or refused."""
+    _current(call)
     terms, event = _terms(call), call.body
     found = list(objections(event, "$", terms))
     if found:
@@ -62,16 +63,16 @@ def ingest(call: Call, status: int) -> Decision:
 
 def ingest_batch(call: Call, status: int, created: str) -> Decision:
     """Several events; `created` names those kept in the answer, beside events_failed."""
+    _current(call)
     terms, events = _terms(call), call.body
-    faulty = invalid(call, _item, terms)
-    _refuse(call, faulty)
+    faulty = _faulty(call, terms)
     sound: Sequence[int] = range(len(events))
     if faulty:
         sound = [index for index in sound if index not in faulty]
     good = [events[index] for index in sound] if faulty else events
     missing = _missing(call, good, lambda index: _item(sound[index]))
     kept = [e for i, e in enumerate(good) if i not in missing] if missing else good
-    failed = _failures(events, faulty, sound, missing)
+    failed = _failures(call, faulty, sound, missing)
     effects = _kept(call, kept, parse, terms, whole=not failed)
     found = [*chain.from_iterable(faulty.values()), *missing.values()]
     answer = {created: _echo(kept), "events_failed": [_known(events[i]) for i in failed]}
@@ -82,14 +83,30 @@ def ingest_batch(call: Call, status: int, created: str) -> Decision:
     )
 
 
-def _refuse(call: Call, faulty: Mapping[int, Sequence[Violation]]) -> None:
-    """Refuse the whole batch for single events, by switch, or for being mixed."""
-    found: list[Violation] = []
+def _current(call: Call) -> None:
+    """By switch, only one version's path is there (rule hyperline.ingest.current)."""
+    rule, version = "hyperline.ingest.current", "v2" if call.endpoint.name.endswith("v2") else "v1"
+    if call.setting(rule) not in ("both", version):
+        why = f"the switch leaves {call.setting(rule)} alone"
+        finding = Violation("$", why, call.request.path, rule)
+        raise Refusal(
+            errors.unknown_path(call.request), [finding], lost(call.body, call.endpoint, rule)
+        )
+
+
+def _faulty(call: Call, terms: Terms) -> dict[int, list[Violation]]:
+    """What is wrong with single events, where that does not refuse the whole batch."""
+    faulty = invalid(call, _item, terms)
     if call.setting("hyperline.batch.invalid") == "refuse":
-        found += chain.from_iterable(faulty.values())
-    if not found:
-        odd = mixed(call, call.body, faulty)
-        found += [odd] if odd is not None else []
+        _refuse(call, list(chain.from_iterable(faulty.values())))
+    odd = mixed(call, _item, faulty)
+    if call.setting(MIXED) == "reject":
+        _refuse(call, list(chain.from_iterable(odd.values()))[:1])
+    return {**faulty, **odd}
+
+
+def _refuse(call: Call, found: list[Violation]) -> None:
+    """Refuse the whole batch for what is wrong, if anything is."""
     if found:
         raise Refusal(errors.invalid(found), found, rejected(call.body, found[0].rule))
 
@@ -105,15 +122,17 @@ def _missing(call: Call, good: Sequence[Event], place: Place) -> dict[int, Viola
 
 
 def _failures(
-    events: Sequence[Event],
+    call: Call,
     faulty: Mapping[int, Sequence[Violation]],
     sound: Sequence[int],
     missing: Mapping[int, Violation],
 ) -> dict[int, str]:
-    """Index of each event that fails -> the rule, in the order of the batch."""
+    """Index of each event that fails -> the rule, in the order of the answer
+    (rule hyperline.batch.failed)."""
     rules = {index: found[0].rule for index, found in faulty.items()}
     rules |= {sound[index]: UNKNOWN_CUSTOMER for index in missing}
-    return {index: rules[index] for index in range(len(events)) if index in rules} if rules else {}
+    by_cause = call.setting("hyperline.batch.failed") == "by-cause"
+    return rules if by_cause else dict(sorted(rules.items()))
 
 
 def _admit(call: Call, events: Sequence[Event], unknown: Sequence[int], place: Place) -> None:

@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from contracts.model import Violation
-from sandbox.hyperline import errors
 from sandbox.hyperline.filters import selected
 from sandbox.hyperline.particulars import shown
+from sandbox.hyperline.queries import FAR, number, one_of, refused
 from sandbox.hyperline.state import State
-from sandbox.reply import Decision, Refusal, Reply
+from sandbox.reply import Decision, Reply
 from sandbox.room import Call
 
-__all__ = ["list_v1", "list_v2", "number", "taken"]
+__all__ = ["list_v1", "list_v2", "taken"]
 
-NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
-FAR = 10**9
 V2 = "hyperline.customer.list-v2"
 
 Customer = Mapping[str, Any]
@@ -49,8 +45,8 @@ def list_v2(call: Call) -> Decision:
     """GET /v2/customers (rule hyperline.customer.list-v2)."""
     state, query = call.account.state, call.request.query
     limit = number(query, "limit", 50, 1, 100, V2)
-    sort = _one_of(query, "sort", ("created_at", "updated_at"))
-    ascending = _one_of(query, "order", ("desc", "asc")) == "asc"
+    sort = one_of(query, "sort", ("created_at", "updated_at"), V2)
+    ascending = one_of(query, "order", ("desc", "asc"), V2) == "asc"
     after = _after(query.get("cursor"))
     found = selected(list(state.customers.values()), query)
     places = sorted(((_place(c, sort, state), c) for c in found), key=_first, reverse=not ascending)
@@ -65,31 +61,9 @@ def list_v2(call: Call) -> Decision:
         "next_cursor": _cursor(rest[limit - 1][0]) if more else None,
         "has_more": more,
     }
-    if _one_of(query, "include_total", ("false", "true")) == "true":
+    if one_of(query, "include_total", ("false", "true"), V2) == "true":
         answer["total"] = len(found)
     return Decision(Reply.json(answer))
-
-
-def number(
-    query: Mapping[str, str], name: str, default: int, least: int, most: int, rule: str
-) -> int:
-    """A number of the query as JavaScript reads one, nothing being 0. Raises Refusal."""
-    if name not in query:
-        return default
-    text = query[name].strip()
-    if not text or NUMBER.fullmatch(text):
-        value = float(text or 0)
-        if least <= value <= most:
-            return int(value)
-    raise _refused(name, f"{name} is a number from {least} to {most}", query[name], rule)
-
-
-def _one_of(query: Mapping[str, str], name: str, values: tuple[str, ...]) -> str:
-    """One of these values, by default the first. Raises Refusal."""
-    text = query.get(name, values[0])
-    if text not in values:
-        raise _refused(name, f"{name} is {' or '.join(values)}", text, V2)
-    return text
 
 
 def _first(pair: tuple[Place, Customer]) -> Place:
@@ -117,10 +91,5 @@ def _after(cursor: str | None) -> Place | None:
     except ValueError:
         place = ("", -1)
     if _cursor(place) != cursor:
-        raise _refused("cursor", "no page of this list ended with that cursor", cursor, V2)
+        raise refused("cursor", "no page of this list ended with that cursor", cursor, V2)
     return place
-
-
-def _refused(name: str, why: str, value: str, rule: str) -> Refusal:
-    finding = Violation(f"$.{name}", why, value, rule)
-    return Refusal(errors.invalid([finding]), [finding])

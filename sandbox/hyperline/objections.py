@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from contracts.conformance import violations
@@ -11,7 +11,9 @@ from sandbox.hyperline.leniency import forgiven
 from sandbox.hyperline.rules import Terms, objections
 from sandbox.room import Call
 
-__all__ = ["invalid", "mixed"]
+__all__ = ["MIXED", "invalid", "mixed"]
+
+MIXED = "hyperline.batch.event-type"
 
 Event = Mapping[str, Any]
 Objections = dict[int, list[Violation]]
@@ -44,15 +46,17 @@ def _departures(call: Call, event: Event, place: str) -> list[Violation]:
     ]
 
 
-def mixed(call: Call, events: Sequence[Event], faulty: Mapping[int, Any]) -> Violation | None:
-    """The first event with another event_type than the first (rule hyperline.batch.event-type)."""
-    rule = "hyperline.batch.event-type"
-    if call.setting(rule) == "allow":
-        return None
-    kinds = {i: event["event_type"] for i, event in enumerate(events) if i not in faulty}
+def mixed(call: Call, place: Place, faulty: Mapping[int, Any]) -> Objections:
+    """Events with another event_type than the first (rule hyperline.batch.event-type)."""
+    if call.setting(MIXED) == "allow":
+        return {}
+    kinds = {i: event["event_type"] for i, event in enumerate(call.body) if i not in faulty}
     if len(set(kinds.values())) < 2:
-        return None
+        return {}
     first = next(iter(kinds.values()))
-    odd = next(index for index, kind in kinds.items() if kind != first)
     why = "All events must have the same event_type."
-    return Violation(f"$[{odd}].event_type", why, kinds[odd], rule)
+    return {
+        index: [Violation(f"{place(index)}.event_type", why, kind, MIXED)]
+        for index, kind in kinds.items()
+        if kind != first
+    }

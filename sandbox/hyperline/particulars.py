@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from sandbox.hyperline.moments import moment
 from sandbox.hyperline.state import Customer
 
-__all__ = ["changed", "moment", "new", "shown"]
+__all__ = ["changed", "new", "shown"]
 
 DEFAULTS: Customer = {
     "name": None,
@@ -84,11 +85,6 @@ def shown(customer: Mapping[str, Any], version: int) -> Mapping[str, Any]:
     if version == 1:
         return customer
     return {key: value for key, value in customer.items() if key not in DEPRECATED}
-
-
-def moment(at: datetime) -> str:
-    """A time as Hyperline writes it: UTC, to the millisecond."""
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _given(key: str, value: Any) -> Any:

@@ -81,6 +81,7 @@ def test_the_ledger_tells_entries_and_totals(ask: Ask, at: str) -> None:
         "rule": None,
         "time": "2026-01-15T12:00:00.000Z",
         "exchange": sent.headers["x-meterbox-exchange"],
+        "replaced": [],
         "number": 1,
     }
     assert b'"quantity":0.3,' in ask("GET", f"{at}/ledger").content

@@ -59,6 +59,22 @@ def test_an_update_replaces_what_was_billed() -> None:
     assert sums(recorded(("accepted", [use("a", 2)]), ("updated", [use("a", 9)]))) == [(9, 1)]
 
 
+def test_an_update_tells_what_was_billed_until_then() -> None:
+    ledger = recorded(
+        ("accepted", [use("a", 2), use("b", 3)]),
+        ("updated", [use("a", 9, customer="c2"), use("a", 4)]),
+        ("removed", [use("a")]),
+        ("updated", [use("a", 1)]),
+    )
+    told = [[usage.quantity for usage in entry.replaced] for entry in ledger.entries()]
+    assert told == [[], [], [2], [9], [], []]
+
+
+def test_an_update_tells_what_it_replaced_though_that_entry_was_dropped() -> None:
+    ledger = recorded(("accepted", [use("a", 2)]), ("updated", [use("a", 9)]), kept=1)
+    assert [entry.replaced for entry in ledger.entries()] == [(use("a", 2),)]
+
+
 def test_an_update_may_move_usage_to_another_customer() -> None:
     ledger = recorded(("accepted", [use("a", 2)]), ("updated", [use("a", 2, customer="c2")]))
     assert ledger.totals() == [Total("c2", "calls", 2, 1)]

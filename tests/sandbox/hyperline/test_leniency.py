@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.conformance import violations
@@ -57,12 +57,14 @@ def test_an_event_too_deep_to_repeat_is_not_left_to_the_batch(value: Any) -> Non
     assert not waives(Violation("$[0].record", "", value, "hyperline.ingest.structure"), OPEN)
 
 
+@settings(deadline=None)
 @given(st.datetimes())
 def test_lenience_reads_what_python_writes(moment: datetime) -> None:
     for text in (moment.isoformat(), moment.isoformat(" "), f"{moment.isoformat()}+02:00"):
         assert forgiven(Violation("$", "", text, "hyperline.ingest.timestamp"), OPEN)
 
 
+@settings(deadline=None)
 @given(JSON)
 def test_no_event_whatever_it_holds_lacks_an_issue_or_breaks_the_judgement(event: Any) -> None:
     schema = read("hyperline").endpoint("ingest-batch").request
