@@ -14,7 +14,9 @@ demo: $(VENV)/installed ## play Segment events through every vendor
 test: $(VENV)/installed ## run the tests on every core
 	@$(PYTEST) --numprocesses auto
 
-node: tests/clients/node/node_modules/installed ## install the vendors' Node clients, for their tests
+NODE_CLIENTS := tests/clients/node tests/clients/hyperline_cli
+
+node: $(NODE_CLIENTS:%=%/node_modules/installed) ## install the vendors' Node clients, for their tests
 
 up: $(VENV)/installed ## run the vendors on 127.0.0.1:4020
 	@$(BIN)/meterbox up
@@ -36,7 +38,7 @@ lock: $(VENV)/installed ## take down the versions now installed, for CI
 	@$(BIN)/python -m pip freeze --exclude-editable > .ci/constraints.txt
 
 clean:
-	@rm -rf $(VENV) tests/clients/node/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(NODE_CLIENTS:%=%/node_modules) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(VENV)/installed: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -47,6 +49,6 @@ $(VENV)/installed: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) --group dev --editable .
 	@touch $@
 
-tests/clients/node/node_modules/installed: tests/clients/node/package-lock.json
-	@cd tests/clients/node && npm ci --silent --ignore-scripts --no-audit --no-fund
+%/node_modules/installed: %/package-lock.json
+	@cd $* && npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@

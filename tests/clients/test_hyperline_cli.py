@@ -1,0 +1,171 @@
+"""Hyperline's official command line client, unmodified, against a real socket; needs Node.js."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.account import Account
+from sandbox.app import Options, Sandbox, create_app
+from sandbox.faults import Fault
+from sandbox.server import Running
+
+HERE = Path(__file__).parent / "hyperline_cli"
+MAIN = HERE / "node_modules" / "@hyperline" / "cli" / "dist" / "bin" / "hyperline.js"
+NODE = shutil.which("node")
+pytestmark = pytest.mark.skipif(
+    NODE is None or not MAIN.is_file(), reason="needs Node.js 20 or later, and: make node"
+)
+TIME = "2026-01-15T10:00:00.000Z"
+Ask = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def house() -> Sandbox:
+    return create_app(Options(vendors=["hyperline"]))
+
+
+@pytest.fixture(scope="module")
+def url(house: Sandbox) -> Iterator[str]:
+    with Running(house) as server:
+        yield f"{server.url}/hyperline"
+
+
+@pytest.fixture
+def account(house: Sandbox) -> Account:
+    return house.accounts.open("hyperline", f"test_{uuid.uuid4().hex}")
+
+
+@pytest.fixture
+def run(url: str, account: Account, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess]:
+    """The client in a process of its own, with a home of its own."""
+
+    def ran(*words: str, typed: str = "") -> subprocess.CompletedProcess[str]:
+        assert NODE is not None
+        options = ["--base-url", url, "--api-key", account.key, "--output", "json"]
+        return subprocess.run(
+            [NODE, str(MAIN), *options, *words],
+            input=typed,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            env={"HOME": str(tmp_path), "PATH": str(Path(NODE).parent)},
+        )
+
+    return ran
+
+
+@pytest.fixture
+def ask(run: Ask) -> Ask:
+    """What the client prints, which must go well; nothing where the answer has no body."""
+
+    def asked(*words: str, typed: str = "") -> Any:
+        done = run(*words, typed=typed)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return asked
+
+
+@pytest.fixture
+def acme(url: str, account: Account) -> None:
+    """A customer, made without the client: each of its calls takes a second or two."""
+    headers = {"authorization": f"Bearer {account.key}"}
+    made = httpx.post(f"{url}/v1/customers", json={"external_id": "acme"}, headers=headers)
+    assert made.status_code == 201
+
+
+def event(id: str, **record: Any) -> dict[str, Any]:
+    return {
+        "customer_id": "acme",
+        "event_type": "api_call",
+        "timestamp": TIME,
+        "record": {"id": id, **record},
+    }
+
+
+def send(id: str) -> tuple[str, ...]:
+    """The words that send one event."""
+    of = ("--customer-id", "acme", "--event-type", "api_call", "--timestamp", TIME)
+    return ("events", "send", *of, "--record", json.dumps({"id": id, "size": 1}))
+
+
+def billed(account: Account) -> dict[str, int]:
+    return {str(total.meter): total.events for total in account.ledger.totals()}
+
+
+def statuses(account: Account) -> list[int]:
+    return [exchange.reply.status for exchange in account.journal.after(0)]
+
+
+def test_events_are_sent_batched_listed_and_deleted(ask: Ask, account: Account) -> None:
+    made = ask("customers", "create-customer", "--name", "Acme", "--external-id", "acme")
+    assert ask(*send("1")) == ""
+    batch = [event("1", size=2), *(event(id) for id in "2345")]
+    told = ask("events", "send-batch", "--events", json.dumps(batch))
+    assert told == {"events_created": batch, "events_failed": []}
+    assert billed(account) == {"api_call": 5}
+
+    listed = ask("events", "list", "--event-type", "api_call", "--record-id-in", "1,3")
+    assert listed["meta"] == {"total": 2, "taken": 2, "skipped": 0}
+    assert [row["record"] for row in listed["data"]] == [{"id": "3"}, {"id": "1", "size": 2}]
+
+    delete = ("events", "delete", "--matching")
+    assert ask(*delete, "record_ids", "--record-ids", "1,2,nobody") == 2
+    assert billed(account) == {"api_call": 3}
+    assert ask(*delete, "customer_id", "--customer-id", made["id"]) == 3
+    assert billed(account) == {}
+    fates = [(e.usage.event, e.outcome) for e in account.ledger.entries()]
+    assert fates[0] == ("api_call/1", "accepted")
+    assert ("api_call/1", "updated") in fates[1:6]
+    assert fates[6:] == [(f"api_call/{id}", "removed") for id in "12345"]
+
+
+def test_what_asks_first_deletes_when_told_yes(ask: Ask, acme: None, account: Account) -> None:
+    delete = ("events", "delete", "--matching")
+    assert ask(*delete, "event_type", "--event-type", "api_call", typed="y\n") == 0
+    assert ask(*delete, "all", typed="y\n") == 0
+    sent = [json.loads(exchange.request.body) for exchange in account.journal.after(1)]
+    assert sent == [{"matching": "event_type", "event_type": "api_call"}, {"matching": "all"}]
+
+
+def test_a_429_is_waited_out_as_long_as_it_says(ask: Ask, acme: None, account: Account) -> None:
+    account.faults.add(Fault("status", status=429, retry_after=2))
+    assert ask(*send("1")) == ""
+    _, refused, taken = account.journal.after(0)
+    assert (refused.reply.status, refused.reply.media, refused.reply.body) == (
+        429,
+        "text/plain",
+        b"Too many requests",
+    )
+    assert (b"retry-after", b"2") in refused.reply.headers
+    assert taken.reply.status == 201
+    assert taken.at - refused.at >= timedelta(seconds=2)
+    assert billed(account) == {"api_call": 1}
+
+
+def test_an_event_sent_again_for_want_of_an_answer_is_billed_once(
+    ask: Ask, acme: None, account: Account
+) -> None:
+    account.faults.add(Fault("lost-reply"))
+    ask(*send("1"))
+    fates = [entry.outcome for entry in account.ledger.entries()]
+    assert (statuses(account), fates) == ([201, 201, 201], ["accepted", "updated"])
+    assert billed(account) == {"api_call": 1}
+
+
+def test_a_refusal_is_shown_in_the_vendors_words(run: Ask, account: Account) -> None:
+    done = run(*send("1"))
+    told = json.loads(done.stderr)
+    assert done.returncode == 1
+    assert (told["statusCode"], told["message"]) == (400, "Customer not found")
+    assert billed(account) == {}
