@@ -8,7 +8,18 @@ from datetime import timedelta
 from functools import partial
 
 from contracts.model import Contract, Violation
-from sandbox.hyperline import customers, dashboard, deletion, errors, events, listing, reading
+from sandbox.hyperline import (
+    customers,
+    dashboard,
+    deletion,
+    endpoints,
+    errors,
+    events,
+    listing,
+    messages,
+    reading,
+    webhooks,
+)
 from sandbox.hyperline.dressing import dress
 from sandbox.hyperline.leniency import waives
 from sandbox.hyperline.salvage import count, lost, salvage
@@ -40,6 +51,8 @@ CORE: Mapping[str, Operation] = {
     "update-customer": customers.update,
     "archive-customer": customers.archive,
     "unarchive-customer": customers.unarchive,
+    "create-webhook-endpoint": endpoints.create,
+    "update-webhook-endpoint": endpoints.update,
 }
 """What minds its Idempotency-Key (rule hyperline.idempotency); the ingest host does by switch."""
 
@@ -51,6 +64,10 @@ OTHERS: Mapping[str, Operation] = {
     "fetch-customer": partial(customers.fetch, version=1),
     "fetch-customer-v2": partial(customers.fetch, version=2),
     "delete-customer": customers.delete,
+    "list-webhook-endpoints": endpoints.list_all,
+    "fetch-webhook-endpoint": endpoints.fetch,
+    "delete-webhook-endpoint": endpoints.delete,
+    "list-webhook-messages": messages.list_all,
 }
 
 
@@ -65,6 +82,7 @@ def create_room(contract: Contract) -> Room:
             **OTHERS,
         },
         words=errors,
+        webhooks=webhooks,
         dashboard=dashboard.FUNCTIONS,
         events=count,
         salvage=salvage,

@@ -7,6 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from contracts.model import BadValue, Json
+from sandbox.hyperline import endpoints
+from sandbox.hyperline.happenings import Happening
 from sandbox.hyperline.moments import moment
 from sandbox.hyperline.state import Customer, State, Waiting
 from sandbox.reply import Effects
@@ -29,7 +31,9 @@ def pending_customers(account: Account, arguments: Arguments, now: datetime) -> 
     if "activate" in arguments:
         customer = _pending(state, arguments["activate"])
         status = "archived" if customer["id"] in state.archived else "active"
-        state.replace({**customer, "status": status, "updated_at": moment(now)})
+        after = {**customer, "status": status, "updated_at": moment(now)}
+        state.replace(after)
+        state.happenings.append(Happening("customer.updated", now, after))
         state.pending.discard(customer["id"])
         billed = state.released(customer["id"])
         if billed:
@@ -40,6 +44,8 @@ def pending_customers(account: Account, arguments: Arguments, now: datetime) -> 
 
 FUNCTIONS: Mapping[str, Callable[[Account, Arguments, datetime], Json]] = {
     "pending-customers": pending_customers,
+    "send-test-webhook": endpoints.send_test,
+    "webhooks": endpoints.show,
 }
 
 

@@ -24,6 +24,7 @@ __all__ = [
     "limited",
     "misused_key",
     "not_archived",
+    "not_found",
     "not_in_production",
     "taken",
     "taken_message",
@@ -76,6 +77,10 @@ def invalid(violations: Sequence[Violation]) -> Reply:
 
 def violating(violations: Sequence[Violation], _: Any, __: Endpoint) -> Reply:
     return invalid(violations)
+
+
+def not_found() -> Reply:
+    return problem(404, MESSAGES[404])
 
 
 def customer_not_found(status: int = 404) -> Reply:

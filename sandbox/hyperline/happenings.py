@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-__all__ = ["Happening"]
+__all__ = ["Happening", "Sent"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +18,12 @@ class Happening:
     type: str
     at: datetime
     data: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A happening as it was told: the message's id, and that of the occurrence."""
+
+    id: str
+    event_id: str
+    happening: Happening

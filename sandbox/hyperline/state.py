@@ -6,18 +6,22 @@ identity takes its place (rule hyperline.ingest.identity).
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sandbox.hyperline.happenings import Happening
+from sandbox.hyperline.happenings import Happening, Sent
 from sandbox.hyperline.identity import named
 from sandbox.reply import Usage
 
-__all__ = ["ARCHIVED", "PENDING", "Arrival", "Customer", "Event", "State", "Waiting"]
+__all__ = ["ARCHIVED", "PENDING", "Arrival", "Customer", "Endpoint", "Event", "State", "Waiting"]
 
 PENDING = "hyperline.ingest.unknown-customer"
 ARCHIVED = "hyperline.ingest.archived-customer"
+
+TOLD = 1_000
+"""How many messages of webhooks can be listed (rule hyperline.webhook.messages)."""
 
 Event = Mapping[str, Any]
 Customer = dict[str, Any]
@@ -69,6 +73,14 @@ class Waiting:
         return self.arrival.usage(self.event)
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """What a webhook endpoint has beside its target; the rate limit is so many a second."""
+
+    description: str
+    rate_limit: float | None
+
+
 @dataclass
 class State:
     """What Hyperline keeps of one account.
@@ -79,7 +91,8 @@ class State:
     was which it was. `seen` is identity -> the arrival that brought the event as it is now.
     `pending` are the ids of customers that events brought into being and that nobody has set up,
     `archived` those of customers that are archived, and `waiting` are the events that came for
-    either, by identity. `happenings` is what webhook endpoints are told, oldest first.
+    either, by identity. `happenings` is what webhook endpoints are to be told, oldest first, and
+    `messages` what they were told last; `told` counts them. `endpoints` are the living ones, by id.
     """
 
     customers: dict[str, Customer] = field(default_factory=dict)
@@ -92,6 +105,9 @@ class State:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     arrivals: int = 0
     happenings: list[Happening] = field(default_factory=list)
+    messages: deque[Sent] = field(default_factory=lambda: deque(maxlen=TOLD))
+    told: int = 0
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
 
     def known(self, customer_id: str) -> Customer | None:
         """The customer of that Hyperline id or external id (rule hyperline.ingest.customer)."""
