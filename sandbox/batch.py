@@ -16,15 +16,19 @@ Read = Callable[[bytes], list[Any]]
 
 
 class Batch(Sequence[Any]):
-    """`count` events that `read` finds in `raw`; `received` is when they came."""
+    """`count` events that `read` finds in `raw`; `received` is when they came, and `turn` their
+    place among what happened at that time, for who counts that."""
 
-    __slots__ = ("_count", "_raw", "_read", "received")
+    __slots__ = ("_count", "_raw", "_read", "received", "turn")
 
-    def __init__(self, raw: bytes, count: int, read: Read, received: datetime) -> None:
+    def __init__(
+        self, raw: bytes, count: int, read: Read, received: datetime, turn: int = 0
+    ) -> None:
         self._raw = raw
         self._count = count
         self._read = read
         self.received = received
+        self.turn = turn
 
     def __len__(self) -> int:
         return self._count

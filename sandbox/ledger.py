@@ -80,7 +80,10 @@ class Ledger:
                 _enter(usages, effects, billed)
 
     def billed(self) -> Mapping[str, tuple[Usage, ...]]:
-        """Event -> usage, for each event that the vendor would bill now."""
+        """Event -> usage, for each event that the vendor would bill now.
+
+        One accepted twice has the usage of both; removing or updating it is of all it has.
+        """
         if self._billed is None:
             self._billed, self._folded = dict(self._settled), 0
         for _, _, effects in islice(self._blocks, self._folded, None):
@@ -131,18 +134,17 @@ def _fold(effects: Effects, billed: Billed) -> None:
 
 def _enter(usages: Sequence[Usage], effects: Effects, billed: Billed) -> None:
     """Enter one event's usages."""
-    name = usages[0].event
+    event = usages[0].event
     if effects.outcome in BILLED or effects.open:
-        # Accepted twice is billed twice; only an update replaces.
-        while effects.outcome != "updated" and name in billed:
-            name += "+"
         counted = tuple(usage for usage in usages if usage.unbilled is None)
+        if effects.outcome != "updated" and event in billed:
+            counted = (*billed[event], *counted)  # accepted twice is billed twice
         if counted:
-            billed[name] = counted
+            billed[event] = counted
         else:
-            billed.pop(name, None)
+            billed.pop(event, None)
     elif effects.outcome == "removed":
-        billed.pop(name, None)
+        billed.pop(event, None)
 
 
 def _quantity(usages: Sequence[Usage]) -> Decimal:

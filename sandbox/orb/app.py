@@ -112,7 +112,7 @@ def ingestion(call: Call) -> Decision:
     found = failures(given, state, terms, call.now)
     if found:
         raise _refused(given, found, state)
-    batch = Batch(content(call.request), len(given), _events, call.now)
+    batch = Batch(content(call.request), len(given), _events, call.now, state.store.turns)
     done = ingest(given, batch, state, terms)
     answer = _answer(call, done)
     lost: tuple[Effects, ...] = ()

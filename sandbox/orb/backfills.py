@@ -121,7 +121,7 @@ def _brought(backfill: Backfill, state: State) -> list[Usage]:
     return [
         usage
         for id, known in state.store.touched.items()
-        for usage in named(id, [v for v in known if v.backfill is backfill], state)
+        for usage in named([v for v in known if v.backfill is backfill], state)
     ]
 
 

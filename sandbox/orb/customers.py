@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from contracts.model import BadValue, Violation
 from sandbox.orb import errors
+from sandbox.orb.force import customer_of, in_force, of_customer
 from sandbox.orb.happenings import Happening
 from sandbox.orb.hierarchy import shown, tied, untied
 from sandbox.orb.listing import listed, moments
 from sandbox.orb.particulars import changed, edited, new
+from sandbox.orb.reflection import named
 from sandbox.orb.rules import Deleted, State, attributed
-from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
+from sandbox.orb.store import Version
+from sandbox.reply import Decision, Effects, Refusal, Reply
 from sandbox.room import Call
 
 if TYPE_CHECKING:
@@ -50,8 +52,7 @@ def create(call: Call) -> Decision:
         state.by_external_id[external_id] = id
     seen = shown(customer, state)
     state.happenings.append(Happening("customer.created", call.now, seen))
-    billed = call.setting("orb.customer.attribution") != "never"
-    effects = attributed(state, external_id) if billed else ()
+    effects = _attributed(call, external_id, id)
     return Decision(Reply.json(seen, 201), effects, _unknown_method(call.body))
 
 
@@ -107,13 +108,19 @@ def delete(call: Call) -> Decision:
         why = "Customers with issued invoices cannot be deleted."
         finding = Violation("$", why, id, "orb.customer.delete-invoiced")
         raise Refusal(errors.constraint(why), [finding])
+    lost, stay = _usage(state, id)
+    removed = named(lost, state)
     state.deleted[id] = Deleted(state.customers.pop(id), call.now)
     state.parents = untied(id, state.parents)
     external_id = customer["external_customer_id"]
-    state.by_external_id.pop(external_id, None)
-    lost = _billed(call.account, external_id or id)
-    effects = (Effects("removed", lost, "orb.customer.delete"),) if lost else ()
-    return Decision(Reply(204, b"", None), effects)
+    if external_id is not None:
+        del state.by_external_id[external_id]
+        state.held.setdefault(external_id, []).append((state.store.turn(call.now), id))
+    rule = "orb.customer.delete"
+    effects = (Effects("removed", removed, rule),) if lost else ()
+    return Decision(
+        Reply(204, b"", None), (*effects, *state.accepted([v.event for v in stay], rule))
+    )
 
 
 def issue_invoice(account: Account, arguments: Mapping[str, Any], _: datetime) -> Any:
@@ -184,7 +191,7 @@ def _updated(call: Call, customer: Customer) -> Decision:
     if external_id != before:
         state.by_external_id[external_id] = id
         call.account.ledger.recount()  # its usage goes by the external id from now on
-        effects = attributed(state, external_id)
+        effects = _attributed(call, external_id, id)
     return Decision(Reply.json(seen), effects, _unknown_method(call.body))
 
 
@@ -214,10 +221,25 @@ def _unknown_method(body: Mapping[str, Any]) -> tuple[Violation, ...]:
     return (Violation("$.default_payment_method_id", why, asked, rule),)
 
 
-def _billed(account: Account, customer: str) -> list[Usage]:
-    """What the ledger bills this customer, each under the name that the ledger keeps it by."""
-    return [
-        replace(usages[0], event=name)
-        for name, usages in account.ledger.billed().items()
-        if usages[0].customer == customer
-    ]
+def _attributed(call: Call, external_id: str | None, customer: str) -> tuple[Effects, ...]:
+    """The events that waited for this external id, billed from now on."""
+    if external_id is None or call.setting("orb.customer.attribution") == "never":
+        return ()
+    return attributed(call.account.state, external_id, customer)
+
+
+def _usage(state: State, id: str) -> tuple[list[Version], list[Version]]:
+    """The events that count for a customer, and those of others by the same event ids, which the
+    ledger takes out along with them."""
+    lost: list[Version] = []
+    stay: list[Version] = []
+    for every in of_customer(state, {id, state.customers[id]["external_customer_id"]} - {None}):
+        counting = [version for version in every if in_force(version, state)]
+        mine = [v for v in counting if customer_of(v.event, v.order, state) == id]
+        lost += mine
+        stay += [v for v in counting if mine and v not in mine and _exists(v, state)]
+    return lost, stay
+
+
+def _exists(version: Version, state: State) -> bool:
+    return customer_of(version.event, version.order, state) in state.customers

@@ -9,8 +9,9 @@ import orjson
 
 from contracts.model import Violation
 from sandbox.orb import errors
+from sandbox.orb.force import customer_now, customer_of, gone, in_force, touched, versions
 from sandbox.orb.reflection import named
-from sandbox.orb.store import Version, customer_of, in_force, moment, touched, versions
+from sandbox.orb.store import Version, moment, same
 from sandbox.reply import Decision, Effects, Refusal, Reply
 
 if TYPE_CHECKING:
@@ -33,13 +34,13 @@ def search(call: Call) -> Decision:
     read: dict[Batch, dict[str, Event]] = {}
     found: list[tuple[datetime, dict[str, Any]]] = []
     for id in dict.fromkeys(call.body["event_ids"]):
-        seen = [version for version in versions(id, state, read) if version.shown(at)]
+        seen = [v for v in versions(id, state, read) if v.shown(at) and not gone(v, state, at)]
         for version in seen if every else _latest(seen, state, at):
             event = version.event
             stamp = moment(event["timestamp"])
             if stamp is not None and start <= stamp < end:
                 ignored = not in_force(version, state, at)
-                found.append((stamp, _shown(event, stamp, ignored, state)))
+                found.append((stamp, _shown(version, stamp, ignored, state)))
     found.sort(key=lambda one: one[0])
     metadata = {"has_more": False, "next_cursor": None}
     data = [told for _, told in found]
@@ -50,30 +51,31 @@ def amend(call: Call) -> Decision:
     """PUT /events/{event_id}: another body for an event, which keeps its id."""
     id, state = call.request.params["event_id"], call.account.state
     before = _existing(call, id)
+    _refuse_gone(call, before)
     now_counting = [version for version in before if in_force(version, state)]
     if not now_counting:
         why = f"Event {id} is deprecated and cannot be amended."
         raise _refused("orb.amend.deprecated", why, id)
     latest = now_counting[-1]
-    customer = _refuse_other(call, latest.event)
+    customer = _refuse_other(call, latest)
     _refuse_period(call, latest.event)
     event = {**call.body, "idempotency_key": id}
     reply = Reply.json({"amended": id})
-    if latest.event == event:
+    if same(latest.event, event):
         return Decision(reply)  # the same again: by design idempotent (rule orb.amend)
     _refuse_many(call, "amend", customer, id)
     every = touched(id, state, {})
     counting = [version for version in every if in_force(version, state)]
-    names = named(id, counting, state)
+    copies = named(counting, state)
     for version in counting:
         version.until = call.now
     order = state.store.turn(call.now)
     every.append(Version(id, orjson.dumps(event), order, counting[-1].backfill, amends=True))
     updated = Effects("updated", [event], "orb.amend", state.usage)
-    if len(names) == 1:
+    if len(copies) == 1:
         return Decision(reply, (updated,))
     # Only one event of an id is the truth from now on, however often it was ingested.
-    return Decision(reply, (Effects("removed", names[1:], "orb.amend"), updated))
+    return Decision(reply, (Effects("removed", copies[1:], "orb.amend"), updated))
 
 
 def deprecate(call: Call) -> Decision:
@@ -84,16 +86,16 @@ def deprecate(call: Call) -> Decision:
     if id in state.store.deprecated:
         return Decision(reply)  # the same again: by design idempotent (rule orb.deprecate)
     event = before[-1].event
-    customer = customer_of(event, state)
+    customer = customer_of(event, before[-1].order, state)
     if customer not in state.customers:
         why = f"The customer of event {id} does not exist."
         raise _refused("orb.deprecate.customer-exists", why, id)
     _refuse_period(call, event)
     _refuse_many(call, "deprecate", str(customer), id)
     counting = [version for version in touched(id, state, {}) if in_force(version, state)]
-    names = named(id, counting, state)
     state.store.deprecated[id] = call.now
-    effects = (Effects("removed", names, "orb.deprecate"),) if names else ()
+    lost = named(counting, state)
+    effects = (Effects("removed", lost, "orb.deprecate"),) if lost else ()
     return Decision(reply, effects)
 
 
@@ -102,9 +104,10 @@ def _latest(seen: list[Version], state: State, at: datetime) -> list[Version]:
     return [version for version in seen if in_force(version, state, at)] or seen[-1:]
 
 
-def _shown(event: Event, stamp: datetime, ignored: bool, state: State) -> dict[str, Any]:
+def _shown(version: Version, stamp: datetime, ignored: bool, state: State) -> dict[str, Any]:
     """An event as Orb shows it, with both ids of its customer where they are known."""
-    id = customer_of(event, state)
+    event = version.event
+    id = customer_of(event, version.order, state)
     customer = state.customers.get(id) if id is not None else None
     external_id = event.get("external_customer_id")
     if external_id is None and customer is not None:
@@ -149,20 +152,33 @@ def _existing(call: Call, id: str) -> list[Version]:
     return found
 
 
-def _refuse_other(call: Call, before: Event) -> str:
+def _refuse_gone(call: Call, before: list[Version]) -> None:
+    """An event of a deleted customer cannot be amended, whoever has its external id by now."""
+    state: State = call.account.state
+    if all(gone(version, state) for version in before):
+        event = before[-1].event
+        name = "customer_id" if event.get("customer_id") is not None else "external_customer_id"
+        raise _unknown_customer(event[name], f"$.{name}")
+
+
+def _unknown_customer(id: str, path: str) -> Refusal:
+    why = f"Could not find a resource of type Customer with identifier: {id}."
+    return _refused("orb.amend.customer-exists", why, id, path)
+
+
+def _refuse_other(call: Call, before: Version) -> str:
     """An amendment is of the same time and the same customer, which exists; its id."""
     state: State = call.account.state
     after = call.body
     stamp = moment(after["timestamp"])
-    if stamp is None or stamp != moment(before["timestamp"]):
+    if stamp is None or stamp != moment(before.event["timestamp"]):
         why = "The timestamp must match that of the existing event."
         raise _refused("orb.amend.timestamp", why, after["timestamp"], "$.timestamp")
-    customer = customer_of(after, state)
+    customer = customer_now(after, state)
     name = "customer_id" if after.get("customer_id") is not None else "external_customer_id"
     if customer is None or customer not in state.customers:
-        why = f"Could not find a resource of type Customer with identifier: {after[name]}."
-        raise _refused("orb.amend.customer-exists", why, after[name], f"$.{name}")
-    if customer != customer_of(before, state):
+        raise _unknown_customer(after[name], f"$.{name}")
+    if customer != customer_of(before.event, before.order, state):
         why = "The customer must be that of the existing event."
         raise _refused("orb.amend.customer", why, after[name], f"$.{name}")
     return customer

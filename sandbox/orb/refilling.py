@@ -12,6 +12,7 @@ import orjson
 from contracts.model import Violation
 from sandbox.batch import Batch
 from sandbox.orb import errors
+from sandbox.orb.force import customer_now, in_force, plain, reaches, touched, versions
 from sandbox.orb.rules import (
     Ingestion,
     Terms,
@@ -21,7 +22,7 @@ from sandbox.orb.rules import (
     unknown_customers,
 )
 from sandbox.orb.state import State
-from sandbox.orb.store import Backfill, Version, customer_of, in_force, touched, versions
+from sandbox.orb.store import Backfill, Version, same
 from sandbox.reply import Effects, Refusal
 from sandbox.room import Call
 
@@ -74,7 +75,7 @@ class Filling:
 
     def _replaced(self, standing: Sequence[Version]) -> bool:
         """Whether the backfill stands in the place of all that there is under a key."""
-        return all(self.backfill.reaches(version.event, self.state) for version in standing)
+        return all(reaches(self.backfill, v.event, v.order, self.state) for v in standing)
 
 
 def failures(
@@ -105,7 +106,7 @@ def ingest(
         if filling.earlier(key) is not None:
             old.append(event)
             continue
-        version = Version(key, orjson.dumps(event), (now, 0), backfill)
+        version = Version(key, orjson.dumps(event), state.store.now(now), backfill)
         touched(key, state, filling.read).append(version)
         fresh.append(event)
     backfill.events += len(fresh)
@@ -129,7 +130,7 @@ def _new(done: Ingestion) -> tuple[Sequence[Event], Sequence[Event]]:
 
 
 def _counts(event: Event, state: State, now: datetime) -> bool:
-    return in_force(Version(event["idempotency_key"], orjson.dumps(event), (now, 0)), state)
+    return in_force(plain(event, state.store.now(now)), state)
 
 
 def _misplaced(index: int, event: Event, filling: Filling) -> list[Violation]:
@@ -145,7 +146,7 @@ def _misplaced(index: int, event: Event, filling: Filling) -> list[Violation]:
             "and before timeframe_end."
         )
         found.append(Violation(f"{path}.timestamp", why, event["timestamp"], "orb.backfill.window"))
-    if backfill.customer_id not in (None, customer_of(event, filling.state)):
+    if backfill.customer_id not in (None, customer_now(event, filling.state)):
         name = "customer_id" if event.get("customer_id") is not None else "external_customer_id"
         why = f"The backfill is scoped to customer {backfill.customer_id}."
         rule = "orb.backfill.other-customer"
@@ -158,7 +159,7 @@ def _changed(events: Sequence[Event], filling: Filling) -> list[Violation]:
     for index, event in enumerate(events):
         key = event["idempotency_key"]
         before = filling.earlier(key)
-        if before is not None and before.event != event:
+        if before is not None and not same(before.event, event):
             why = f"Idempotency key {key} was ingested with a different body."
             path = f"$.events[{index}].idempotency_key"
             found.append(Violation(path, why, key, "orb.ingest.other-body"))

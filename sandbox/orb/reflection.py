@@ -7,12 +7,12 @@ due (rules orb.backfill.reflected and orb.backfill.revert).
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from sandbox.orb.force import in_force, reached
 from sandbox.orb.happenings import Happening
-from sandbox.orb.store import Backfill, Version, in_force, reached
+from sandbox.orb.store import Backfill, Version
 from sandbox.reply import Effects, Usage
 
 if TYPE_CHECKING:
@@ -117,27 +117,23 @@ def _counting(every: Sequence[Version], state: State) -> list[Version]:
 def _differing(
     before: Mapping[str, Sequence[Version]], after: Mapping[str, Sequence[Version]], state: State
 ) -> tuple[list[Usage], list[Version]]:
-    """What no longer counts, by the names the ledger has it under, and what counts from now on.
+    """What no longer counts, and what counts from now on.
 
-    The ledger calls a second event of the same id `id+`; where an id has two events that count,
-    all are taken out and those that stay are put in again.
+    The ledger takes out all events of an id at once; those that stay are put in again.
     """
     removed: list[Usage] = []
     gained: list[Version] = []
     for id, old in before.items():
         new = after[id]
         if list(old) != list(new):
-            removed += named(id, old, state)
+            removed += named(old, state)
             gained += new
     return removed, gained
 
 
-def named(id: str, counting: Sequence[Version], state: State) -> list[Usage]:
-    """The events of one id that count, each under the name that the ledger has it by."""
-    return [
-        replace(_first(state.usage(version.event)), event=id + "+" * place)
-        for place, version in enumerate(counting)
-    ]
+def named(counting: Sequence[Version], state: State) -> list[Usage]:
+    """The usage of events as the ledger has it now, for taking it out."""
+    return [_first(state.usage(version.event)) for version in counting]
 
 
 def _first(usages: Usage | tuple[Usage, ...]) -> Usage:

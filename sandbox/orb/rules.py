@@ -13,8 +13,9 @@ from typing import Any
 
 from contracts.model import Violation
 from sandbox.batch import Batch
+from sandbox.orb.force import again, customer_of, in_force, versions
 from sandbox.orb.state import Deleted, State
-from sandbox.orb.store import again, in_force, versions
+from sandbox.orb.store import same
 from sandbox.reply import Effects
 
 __all__ = [
@@ -90,11 +91,11 @@ def ingest(events: Sequence[Event], batch: Batch, state: State, terms: Terms) ->
         and (not store.touched or store.touched.keys().isdisjoint(new))
     ):
         state.seen.update(new)
-        store.batches.append((batch.received, batch))
+        store.batches.append(((batch.received, batch.turn), batch))
         return _matched(events, batch, state, terms)
     fresh, old = _apart(events, state, terms, batch.received)
     again(fresh, batch, state)
-    store.batches.append((batch.received, fresh))
+    store.batches.append(((batch.received, batch.turn), fresh))
     state.seen.update(dict.fromkeys([event["idempotency_key"] for event in fresh], batch))
     done = _matched(fresh, fresh, state, terms)
     return Ingestion(done.matched, done.unmatched, old)
@@ -170,7 +171,7 @@ def conflicts(events: Sequence[Event], terms: Terms) -> list[Violation]:
         if before is event:
             continue
         path = f"$.events[{index}].idempotency_key"
-        if not _same(before, event):
+        if not same(before, event):
             why = f"Idempotency key {key} is used by events with differing bodies in this batch."
             found.append(Violation(path, why, key, "orb.ingest.batch-conflict"))
         elif terms.repeats_in_batch == "reject":
@@ -191,20 +192,11 @@ def deprecated(events: Sequence[Event], state: State) -> list[Violation]:
     return found
 
 
-def _same(one: Event, other: Event) -> bool:
-    """Whether two events are the same JSON; to Python, true is 1."""
-    return one == other and _booleans(one) == _booleans(other)
-
-
-def _booleans(event: Event) -> set[str]:
-    return {name for name, value in event["properties"].items() if isinstance(value, bool)}
-
-
 def _changed(events: Sequence[Event], state: State, terms: Terms, now: datetime) -> list[Violation]:
     found = []
     for index, event in enumerate(events):
         key = event["idempotency_key"]
-        if _known(key, state, terms, now) and not _same(_first(key, state), event):
+        if _known(key, state, terms, now) and not same(_first(key, state), event):
             why = f"Idempotency key {key} was ingested with a different body."
             path = f"$.events[{index}].idempotency_key"
             found.append(Violation(path, why, key, "orb.ingest.other-body"))
@@ -257,22 +249,19 @@ def _matched(
     return Ingestion(known, [e for e in events if e.get("external_customer_id") in unknown])
 
 
-def attributed(state: State, external_id: str | None) -> tuple[Effects, ...]:
-    """What a new customer brings into the ledger: the events that waited for it."""
-    batches = state.waiting.pop(external_id, []) if external_id is not None else []
+def attributed(state: State, external_id: str, customer: str) -> tuple[Effects, ...]:
+    """What a new customer brings into the ledger: the events that waited for it, each one once
+    however often it came."""
+    keys: dict[str, None] = {}
+    for batch in state.waiting.pop(external_id, ()):
+        for event in batch:
+            if event.get("external_customer_id") == external_id:
+                keys[event["idempotency_key"]] = None
     read: dict[Batch, dict[str, Event]] = {}
     events = [
-        event
-        for batch in batches
-        for event in batch
-        if event.get("external_customer_id") == external_id and _counts(event, state, read)
+        version.event
+        for key in keys
+        for version in versions(key, state, read)
+        if in_force(version, state) and customer_of(version.event, version.order, state) == customer
     ]
     return state.accepted(events, "orb.customer.attribution")
-
-
-def _counts(event: Event, state: State, read: dict[Batch, dict[str, Event]]) -> bool:
-    """Whether an event that waited still counts: a backfill may stand in its place by now."""
-    if not state.store.backfills:
-        return True
-    known = versions(event["idempotency_key"], state, read)
-    return any(in_force(version, state) for version in known if version.event == event)

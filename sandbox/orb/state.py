@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.batch import Batch
 from sandbox.orb.happenings import Happening
 from sandbox.orb.metering import Metric, metered
-from sandbox.orb.store import Store
+from sandbox.orb.store import Order, Store
 from sandbox.reply import Effects, Usage
 
 __all__ = ["Deleted", "State"]
@@ -32,6 +32,7 @@ class State:
 
     `seen` is idempotency key -> the events it came with; `waiting` is external id -> events that
     name it and no customer does; `happenings` is what webhook endpoints are told, oldest first.
+    `held` is external id -> the customers that had it and are no more, each with when it ended.
     `created` are the ids of all customers there ever were, oldest first; `deleted` are those that
     are no more, `invoiced` those that have an issued invoice, and `parents` is child -> parent.
     """
@@ -44,6 +45,7 @@ class State:
     happenings: list[Happening] = field(default_factory=list)
     created: list[str] = field(default_factory=list)
     deleted: dict[str, Deleted] = field(default_factory=dict)
+    held: dict[str, list[tuple[Order, str]]] = field(default_factory=dict)
     invoiced: set[str] = field(default_factory=set)
     parents: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, Metric] = field(default_factory=dict)

@@ -1,38 +1,22 @@
-"""The events that Orb keeps of one account, and which of them are in force.
+"""The events that Orb keeps of one account, as they came and as they were changed.
 
 An event that nobody touched stays in the bytes it came in, and is found by its key. One that was
-amended, deprecated, backfilled or ingested anew has versions here. Whether a version counts is
-never stored: it follows from what was done (rules orb.amend, orb.deprecate, orb.backfill.replace).
+amended, deprecated, backfilled or ingested anew has versions here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
-from sandbox.batch import Batch
 from sandbox.clock import parse
 from sandbox.orb.filters import Match
 
-if TYPE_CHECKING:
-    from sandbox.orb.state import State
-
-__all__ = [
-    "Backfill",
-    "Store",
-    "Version",
-    "again",
-    "customer_of",
-    "in_force",
-    "moment",
-    "reached",
-    "touched",
-    "versions",
-]
+__all__ = ["Backfill", "Order", "Store", "Version", "moment", "same"]
 
 Event = dict[str, Any]
 Order = tuple[datetime, int]
@@ -44,6 +28,15 @@ def moment(text: str) -> datetime | None:
         return parse(text)
     except (ValueError, OverflowError):
         return None
+
+
+def same(one: Event, other: Event) -> bool:
+    """Whether two events are the same JSON; to Python, true is 1."""
+    return one == other and _booleans(one) == _booleans(other)
+
+
+def _booleans(event: Event) -> set[str]:
+    return {name for name, value in event["properties"].items() if isinstance(value, bool)}
 
 
 @dataclass(eq=False)
@@ -79,17 +72,6 @@ class Backfill:
             return self.status in ("reflected", "pending_revert")
         began, ceased = self.reflected_at, self.reverted_at
         return began is not None and began <= at and (ceased is None or at < ceased)
-
-    def reaches(self, event: Mapping[str, Any], state: State) -> bool:
-        """Whether this event is among those that the backfill stands in place of."""
-        if not self.replace:
-            return False
-        stamp = moment(event["timestamp"])
-        if stamp is None or not self.start <= stamp < self.end:
-            return False
-        if self.customer_id is not None and customer_of(event, state) != self.customer_id:
-            return False
-        return self.matches is None or self.matches(event)
 
 
 @dataclass(eq=False, slots=True)
@@ -127,11 +109,11 @@ class Version:
 
 @dataclass
 class Store:
-    """`batches` are plainly ingested events as they came, with the time; `touched` is id ->
+    """`batches` are plainly ingested events as they came, with when; `touched` is id ->
     versions, oldest first; `deprecated` is id -> when; `changes` is customer -> what was amended
     and deprecated when, for the limits on both."""
 
-    batches: list[tuple[datetime, Sequence[Event]]] = field(default_factory=list)
+    batches: list[tuple[Order, Sequence[Event]]] = field(default_factory=list)
     touched: dict[str, list[Version]] = field(default_factory=dict)
     deprecated: dict[str, datetime] = field(default_factory=dict)
     backfills: dict[str, Backfill] = field(default_factory=dict)
@@ -145,95 +127,6 @@ class Store:
         self.turns += 1
         return at, self.turns
 
-    def keep(self, received: datetime, events: Sequence[Event]) -> None:
-        """Keep plainly ingested events."""
-        if events:
-            self.batches.append((received, events))
-
-
-def customer_of(event: Mapping[str, Any], state: State) -> str | None:
-    """Orb's id of the customer an event is for; None while no customer has its external id."""
-    id: str | None = event.get("customer_id")
-    return id if id is not None else state.by_external_id.get(event["external_customer_id"])
-
-
-def in_force(version: Version, state: State, at: datetime | None = None) -> bool:
-    """Whether a version counted then, or counts now."""
-    ended = (version.until, state.store.deprecated.get(version.id))
-    if any(end is not None and (at is None or end <= at) for end in ended):
-        return False
-    return version.shown(at) and not _replaced(version, state, at)
-
-
-def _replaced(version: Version, state: State, at: datetime | None) -> bool:
-    rivals = [
-        backfill
-        for backfill in state.store.backfills.values()
-        if backfill is not version.backfill
-        and backfill.replace
-        and backfill.active(at)
-        and _later(backfill, version)
-    ]
-    if not rivals:
-        return False
-    event = version.event
-    return any(backfill.reaches(event, state) for backfill in rivals)
-
-
-def _later(backfill: Backfill, version: Version) -> bool:
-    """A filter takes in what arrives later, too (rule orb.backfill.late-arrivals)."""
-    if backfill.matches is not None and version.backfill is None and not version.amends:
-        return True
-    began = version.order if version.backfill is None else version.backfill.order
-    if version.amends:
-        began = version.order
-    return began is not None and backfill.order is not None and began < backfill.order
-
-
-def versions(id: str, state: State, read: dict[Batch, dict[str, Event]]) -> list[Version]:
-    """All versions of an event, oldest first; none when there is no such event.
-
-    `read` remembers batches that were read for this question.
-    """
-    known = state.store.touched.get(id)
-    if known is not None:
-        return known
-    batch = state.seen.get(id)
-    if batch is None:
-        return []
-    events = read.get(batch)
-    if events is None:
-        events = read[batch] = {event["idempotency_key"]: event for event in batch}
-    return [_plain(events[id], batch.received)]
-
-
-def _plain(event: Event, received: datetime) -> Version:
-    return Version(event["idempotency_key"], orjson.dumps(event), (received, 0))
-
-
-def touched(id: str, state: State, read: dict[Batch, dict[str, Event]]) -> list[Version]:
-    """The versions of an event, from now on kept one by one."""
-    return state.store.touched.setdefault(id, versions(id, state, read))
-
-
-def reached(backfill: Backfill, state: State) -> Iterator[tuple[str, Sequence[Version]]]:
-    """Every event that a backfill brings or may stand in place of, with all its versions."""
-    for id, known in state.store.touched.items():
-        if any(v.backfill is backfill or backfill.reaches(v.event, state) for v in known):
-            yield id, known
-    if not backfill.replace:
-        return
-    for received, events in state.store.batches:
-        for event in events:
-            id = event["idempotency_key"]
-            if id not in state.store.touched and backfill.reaches(event, state):
-                yield id, [_plain(event, received)]
-
-
-def again(events: Sequence[Event], batch: Batch, state: State) -> None:
-    """Versions of events whose key came before: forgotten since, or that of a backfill."""
-    read: dict[Batch, dict[str, Event]] = {}
-    for event in events:
-        id = event["idempotency_key"]
-        if id in state.seen or id in state.store.touched:
-            touched(id, state, read).append(_plain(event, batch.received))
+    def now(self, at: datetime) -> Order:
+        """After all that happened before, and ahead of what happens next."""
+        return at, self.turns

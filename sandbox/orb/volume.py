@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.model import Violation
 from sandbox.orb import errors
+from sandbox.orb.force import in_force, of_customer, reached
 from sandbox.orb.listing import limit, refused
-from sandbox.orb.store import in_force, moment, reached
+from sandbox.orb.store import moment
 from sandbox.reply import Decision, Refusal, Reply
 
 if TYPE_CHECKING:
     from sandbox.orb.state import State
+    from sandbox.orb.store import Version
     from sandbox.room import Call
 
 __all__ = ["counts", "show"]
@@ -54,20 +56,28 @@ def counts(state: State) -> Counter[int]:
             change = in_force(version, state) - plain
             if change:
                 found[_hour(version.event)] += change
-    for event in _replaced(state):
+    for event in _lost(state):
         found[_hour(event)] -= 1
     return found
 
 
-def _replaced(state: State) -> Iterable[dict[str, Any]]:
-    """Events that nobody touched one by one, and that a backfill stands in place of."""
-    gone: dict[str, dict[str, Any]] = {}
+def _lost(state: State) -> Iterable[dict[str, Any]]:
+    """Events that nobody touched one by one, and that a backfill stands in place of, or that
+    went with their customer."""
+    return {
+        every[0].id: every[0].event
+        for every in _doubtful(state)
+        if every[0].id not in state.store.touched and not in_force(every[0], state)
+    }.values()
+
+
+def _doubtful(state: State) -> Iterable[Sequence[Version]]:
     for backfill in state.store.backfills.values():
         if backfill.replace and backfill.active():
-            for id, every in reached(backfill, state):
-                if id not in state.store.touched and not in_force(every[0], state):
-                    gone[id] = every[0].event
-    return gone.values()
+            yield from (every for _, every in reached(backfill, state))
+    if state.deleted:
+        external_ids = {gone.customer["external_customer_id"] for gone in state.deleted.values()}
+        yield from of_customer(state, {*state.deleted, *external_ids} - {None})
 
 
 def _hours(events: Iterable[dict[str, Any]]) -> Iterable[int]:

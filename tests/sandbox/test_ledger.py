@@ -94,6 +94,15 @@ def test_what_is_removed_is_billed_no_more_and_may_come_again() -> None:
     assert sums(gone) == [(4, 1)]
 
 
+def test_a_second_event_of_a_name_is_never_another_name() -> None:
+    twice = recorded(("accepted", [use("a", 2), use("a+", 3)]), ("accepted", [use("a", 5)]))
+    assert sums(twice) == [(10, 3)]
+    twice.record(3, NOW, Effects("removed", [use("a")]))
+    assert sums(twice) == [(3, 1)]
+    twice.record(4, NOW, Effects("updated", [use("a+", 7)]))
+    assert sums(twice) == [(7, 1)]
+
+
 def test_removing_what_never_came_is_no_error() -> None:
     assert recorded(("removed", [use("a")])).totals() == []
 

@@ -23,6 +23,7 @@ class Event:
     customer: str
     name: str
     n: int
+    flag: str = "1"  # the JSON of another property: 1 and true differ
 
 
 @dataclass
@@ -30,17 +31,17 @@ class Backfill:
     start: datetime
     end: datetime
     close_time: datetime
-    customer: str | None
+    customer: str | None  # one holder of a name: acme#1
     replace: bool
     above: int | None  # the filter: n > above
     status: str = "pending"
     place: int = 0
 
-    def covers(self, event: Event) -> bool:
+    def covers(self, event: Event, owner: str | None) -> bool:
         return (
             self.replace
             and self.start <= event.at < self.end
-            and self.customer in (None, event.customer)
+            and self.customer in (None, owner)
             and (self.above is None or event.n > self.above)
         )
 
@@ -53,6 +54,7 @@ class Record:
     source: Backfill | None = None
     amends: bool = False
     over: bool = False  # amended since
+    gone: str | None = None  # the customer it went with
 
     @property
     def visible(self) -> bool:
@@ -67,7 +69,7 @@ class Record:
 class Model:
     records: list[Record] = field(default_factory=list)
     backfills: list[Backfill] = field(default_factory=list)
-    customers: set[str] = field(default_factory=lambda: {"acme", "globex"})
+    customers: dict[str, str] = field(default_factory=dict)  # name -> who holds it now
     deprecated: set[str] = field(default_factory=set)
     place: int = 0
 
@@ -81,13 +83,32 @@ class Model:
         for backfill in sorted(due, key=lambda b: b.close_time):
             backfill.status, backfill.place = "reflected", self.next()
 
+    def appear(self, name: str) -> None:
+        self.customers[name] = f"{name}#{self.next()}"
+
+    def vanish(self, name: str) -> None:
+        """What came for a customer goes with it, and is nobody else's later."""
+        holder = self.customers.pop(name)
+        for record in self.records:
+            if record.event.customer == name and record.gone is None:
+                record.gone = holder
+
+    def owner(self, record: Record) -> str | None:
+        return record.gone or self.customers.get(record.event.customer)
+
     def counts(self, record: Record) -> bool:
+        if record.gone is not None:
+            return False
         if record.over or record.event.key in self.deprecated or not record.visible:
             return False
         return not any(self.replaced(record, b) for b in self.backfills)
 
     def replaced(self, record: Record, by: Backfill) -> bool:
-        if by is record.source or by.status != "reflected" or not by.covers(record.event):
+        if (
+            by is record.source
+            or by.status != "reflected"
+            or not by.covers(record.event, self.owner(record))
+        ):
             return False
         if by.above is not None and record.source is None and not record.amends:
             return True
@@ -118,7 +139,7 @@ class Model:
         for event in events:
             if not into.start <= event.at < into.end or event.key in self.deprecated:
                 return 400
-            if into.customer not in (None, event.customer):
+            if into.customer not in (None, self.customers.get(event.customer)):
                 return 400
         for event in events:
             if not self.brought(event.key, into, now):
@@ -130,7 +151,9 @@ class Model:
         if any(r.source is into and not r.amends for r in there):
             return True
         standing = [record for record in there if not record.over]
-        return self.known(key, now) and not all(into.covers(r.event) for r in standing)
+        return self.known(key, now) and not all(
+            into.covers(r.event, self.owner(r)) for r in standing
+        )
 
     def amend(self, event: Event, now: datetime) -> int:
         if not any(record.visible for record in self.of(event.key)):
@@ -152,7 +175,8 @@ class Model:
         there = [record for record in self.of(key) if record.visible]
         if not there:
             return 404
-        if key not in self.deprecated and there[-1].event.customer not in self.customers:
+        last = self.owner(there[-1])
+        if key not in self.deprecated and last not in self.customers.values():
             return 400
         self.deprecated.add(key)
         return 200
@@ -191,13 +215,13 @@ class Model:
             )
         )
 
-    def found(self, start: datetime, end: datetime) -> list[tuple[str, str, bool]]:
+    def found(self, start: datetime, end: datetime) -> list[tuple[str, str, str, bool]]:
         rows = []
         for key in {record.event.key for record in self.records}:
-            there = [record for record in self.of(key) if record.visible]
+            there = [r for r in self.of(key) if r.visible and r.gone is None]
             for r in [r for r in there if self.counts(r)] or there[-1:]:
                 if start <= r.event.at < end:
-                    rows.append((key, r.event.name, not self.counts(r)))
+                    rows.append((key, r.event.name, r.event.flag, not self.counts(r)))
         return sorted(rows)
 
     def hours(self) -> dict[datetime, int]:
