@@ -91,8 +91,15 @@ def test_an_option_that_is_not_there_is_exit_code_2():
 
 
 def started(*arguments: str) -> subprocess.Popen[bytes]:
+    """The program, which heeds an interrupt even where a shell had its background jobs not."""
     pipe = subprocess.PIPE
-    return subprocess.Popen([*METERBOX, *arguments], stdin=pipe, stdout=pipe, stderr=pipe)
+    return subprocess.Popen(
+        [*METERBOX, *arguments], stdin=pipe, stdout=pipe, stderr=pipe, preexec_fn=heed_interrupts
+    )
+
+
+def heed_interrupts() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def test_a_reader_that_leaves_is_no_error():
