@@ -1,13 +1,14 @@
 """Carries webhooks to their targets, and tries again on the account's clock.
 
-It goes to this machine only, unless other hosts are configured.
+It goes to this machine only, unless other hosts are configured. `localhost`, and names under it,
+are never looked up: what a resolver says of them is not certain to be this machine.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,14 @@ from sandbox.account import Account
 from sandbox.webhooks import Attempt, Delivery, Target
 
 if TYPE_CHECKING:
-    from httpx import AsyncClient
+    from httpx import URL, AsyncClient
 
 __all__ = ["Courier", "loopback"]
 
 TIMEOUT = 10.0
 AT_ONCE = 16
 ANYWHERE = "*"
+HERE = ("127.0.0.1", "::1")
 
 
 def loopback(host: str) -> bool:
@@ -29,7 +31,12 @@ def loopback(host: str) -> bool:
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
+        return host == "localhost"
+
+
+def _addresses(host: str) -> tuple[str, ...]:
+    """Where to connect for a host: this machine's own addresses for its own names."""
+    return HERE if host == "localhost" or host.endswith(".localhost") else (host,)
 
 
 class Courier:
@@ -93,25 +100,47 @@ class Courier:
 
         try:
             host = httpx.URL(url).host.lower()
-        except httpx.InvalidURL:
+        except (httpx.InvalidURL, ValueError):  # such as a name that IDNA cannot read
             return False
-        return loopback(host) or host in self._hosts or ANYWHERE in self._hosts
+        here = all(loopback(address) for address in _addresses(host))
+        return here or host in self._hosts or ANYWHERE in self._hosts
 
     async def _attempt(self, account: Account, delivery: Delivery, target: Target) -> Attempt:
+        post, message, at = account.room.webhooks, delivery.message, account.clock.now()
+        assert post is not None
+        try:
+            headers = post.headers(account, target, message)
+            async with asyncio.timeout(self._timeout):
+                return Attempt(at, await self._post(target.url, headers, message.body))
+        except Exception as fault:  # whatever it is, it is this target's: the others are told
+            return Attempt(at, None, f"{type(fault).__name__}: {fault}".rstrip(": "))
+
+    async def _post(self, url: str, headers: Mapping[str, str], body: bytes) -> int:
+        """The status that comes back from the first address that is connected to."""
         import httpx  # here: a sandbox that tells nobody starts without it
 
         if self._client is None:
             # Proxies and .netrc of the environment are not ours to send secrets through.
             self._client = httpx.AsyncClient(trust_env=False, timeout=self._timeout)
-        assert account.room.webhooks is not None
-        body = delivery.message.body
-        headers = account.room.webhooks.headers(account, target, delivery.message)
-        at = account.clock.now()
-        try:
-            async with (
-                asyncio.timeout(self._timeout),
-                self._client.stream("POST", target.url, content=body, headers=headers) as answer,
-            ):
-                return Attempt(at, answer.status_code)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as fault:
-            return Attempt(at, None, f"{type(fault).__name__}: {fault}".rstrip(": "))
+        target, refused = httpx.URL(url), None
+        for address in _addresses(target.host.lower()):
+            try:
+                return await self._sent(self._client, target, address, headers, body)
+            except httpx.ConnectError as fault:
+                refused = refused or fault
+        assert refused is not None  # every host has an address
+        raise refused
+
+    @staticmethod
+    async def _sent(
+        client: AsyncClient, target: URL, address: str, headers: Mapping[str, str], body: bytes
+    ) -> int:
+        """One POST to an address in the name of the target's host."""
+        async with client.stream(
+            "POST",
+            target.copy_with(host=address),
+            content=body,
+            headers={"host": target.netloc.decode(), **headers},
+            extensions={"sni_hostname": target.raw_host.decode()},
+        ) as answer:
+            return answer.status_code

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ import pytest
 from contracts.model import BadValue
 from sandbox.account import Account
 from sandbox.app import Options, Sandbox, create_app
-from sandbox.courier import Courier
+from sandbox.courier import Courier, _addresses
 from sandbox.reply import Decision
 from sandbox.server import Running
 from sandbox.webhooks import Message, Target, Webhooks
@@ -39,6 +40,8 @@ class Post:
                         account.webhooks.post(Message(item.event, "usage", target.id, body, now))
 
     def headers(self, account: Account, target: Target, message: Message) -> Mapping[str, str]:
+        if not target.secret:
+            raise LookupError("no secret")
         return {"x-signed": f"{target.secret} {account.clock.now().isoformat()}"}
 
     def waits(self, _: Mapping[str, Any]) -> list[timedelta]:
@@ -161,6 +164,51 @@ def test_nobody_listening_is_an_attempt_that_says_so(acme_told: Acme) -> None:
     acme_told.attempts(1)
     attempt = acme_told.shown()["deliveries"][0]["attempts"][0]
     assert (attempt["status"], attempt["why"].partition(":")[0]) == (None, "ConnectError")
+
+
+@pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "hooks.localhost"])
+def test_a_name_of_this_machine_is_sent_to_without_being_looked_up(
+    acme_told: Acme, receiver: Receiver, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Any] = []
+    lookup = socket.getaddrinfo
+
+    def heard(name: Any, *rest: Any, **more: Any) -> Any:
+        asked.append(name)
+        return lookup(name, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", heard)
+    acme_told.target.url = receiver.url.replace("127.0.0.1", host)
+    acme_told.send("e1")
+    acme_told.outcome("delivered")
+    port = receiver.url.split(":")[2].partition("/")[0]
+    assert receiver.received[0].headers["host"] == f"{host.lower()}:{port}"
+    assert not any("localhost" in str(name).lower() for name in asked)
+
+
+def test_a_name_of_this_machine_is_tried_at_both_of_its_addresses() -> None:
+    assert _addresses("hooks.localhost") == _addresses("localhost") == ("127.0.0.1", "::1")
+    assert _addresses("localhost.test") == ("localhost.test",)
+
+
+@pytest.mark.parametrize(
+    ("url", "secret", "outcome", "whys"),
+    [
+        ("http://xn--.localhost/", SECRET, "blocked", []),
+        ("http://127.0.0.1:9/", "", "pending", ["LookupError: no secret"]),
+    ],
+    ids=["a name that is none", "a signature that fails"],
+)
+def test_a_target_that_cannot_be_sent_to_keeps_no_other_from_being_told(
+    acme_told: Acme, receiver: Receiver, url: str, secret: str, outcome: str, whys: list[str]
+) -> None:
+    odd = Target("t0", url, secret, NOW)
+    webhooks = acme_told.account.webhooks
+    webhooks.targets = {"t0": odd, **webhooks.targets}
+    acme_told.send("e1")
+    acme_told.attempts(len(whys))
+    first, _ = acme_told.outcome(outcome, "delivered")
+    assert [attempt["why"] for attempt in first["attempts"]] == whys
 
 
 @pytest.mark.parametrize(
