@@ -92,7 +92,7 @@ class Once:
     policy: Policy
 
     def __call__(self, call: Call) -> Decision:
-        key = call.request.header("idempotency-key")
+        key = _key(call.request)
         if key is None or self.policy.ignored(call.account.settings):
             return self.operation(call)
         _refuse(call, key, self.policy)
@@ -104,10 +104,15 @@ def once(operation: Operation, policy: Policy) -> Once:
     return Once(operation, policy)
 
 
+def _key(request: Request) -> str | None:
+    """The Idempotency-Key of a request; an empty one is none."""
+    return (request.header("idempotency-key") or "").strip() or None
+
+
 def _claimed(request: Request, operation: Operation | None) -> str | None:
     """The key that the request holds while it is under way, if its operation minds."""
     minds = isinstance(operation, Once) and operation.policy.busy is not None
-    return request.header("idempotency-key") if minds else None
+    return _key(request) if minds else None
 
 
 def _refuse(call: Call, key: str, policy: Policy) -> None:
@@ -129,7 +134,7 @@ def echoed(
     settings: Mapping[str, Any],
 ) -> Decision:
     """A refusal of a request whose operation minds its key carries the key too."""
-    key = request.header("idempotency-key")
+    key = _key(request)
     minds = isinstance(operation, Once) and not operation.policy.ignored(settings)
     return _echoing(decision, key) if key is not None and minds else decision
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from sandbox.account import Account
 from sandbox.app import Sandbox
@@ -65,6 +66,18 @@ def test_a_refused_request_may_be_mended_under_the_same_key(ask: Ask, account: A
 def test_a_key_too_long_is_refused(ask: Ask, account: Account) -> None:
     assert post(ask, account, "k" * 21).json() == {"error": "key too long"}
     assert post(ask, account, "k" * 20).status_code == 200
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_an_empty_key_is_none(ask: Ask, acme: Sandbox, account: Account, empty: str) -> None:
+    post(ask, account, empty, usage("a"))
+    again = post(ask, account, empty, usage("b"))
+    assert (again.status_code, "idempotency-key" in again.headers) == (200, False)
+    assert "idempotency-key" not in post(ask, account, empty, usage(quantity=-1)).headers
+    account.faults.add(Fault("delay", seconds=0.2))
+    assert [answer.status_code for answer in at_once(acme, account, empty, empty)] == [200, 200]
+    assert not account.replays
+    assert billed(account) == [3]
 
 
 def test_keys_of_one_account_mean_nothing_to_another(
