@@ -1,15 +1,13 @@
-"""A path of a vendor as an ASGI app: reads the request, has it carried out, sends the answer."""
+"""A vendor's paths, as ASGI has them: reads the request, has it carried out, sends the answer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 from starlette.types import Receive, Scope, Send
 
-from contracts.model import Endpoint
 from sandbox.body import LARGEST
 from sandbox.exchange import Desk, Lost
 from sandbox.journal import Exchange
+from sandbox.paths import Place
 from sandbox.reply import Request
 
 __all__ = ["EXTENSION", "Edge", "read"]
@@ -19,26 +17,25 @@ EXTENSION = "meterbox.connection"
 
 
 class Edge:
-    """`endpoints` are those of one path, by method; none makes the edge of unknown paths."""
+    """Where the requests for one vendor come in."""
 
-    def __init__(self, desk: Desk, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, desk: Desk) -> None:
         self.desk = desk
-        self.endpoints = endpoints
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, place: Place, scope: Scope, receive: Receive, send: Send) -> None:
         body = await read(receive)
         if body is None:
             return
         request = Request(
             scope["method"],
-            scope["path"],
+            place.path,
             scope["query_string"],
             dict(scope["headers"]),
             body,
-            scope.get("path_params") or {},
+            place.params,
         )
         try:
-            exchange = await self.desk.perform(request, self.endpoints)
+            exchange = await self.desk.perform(request, place.methods)
         except Lost as lost:
             await _disconnect(scope, receive, reset=lost.reset)
             return

@@ -65,7 +65,7 @@ class Partner:
         account, refused = self._judged(request)
         if refused is not None:
             told = self._refuse(account, request, refused, account.clock.now())
-            desk = self._switchboard.find(self._vendor, request.path)[0].desk
+            desk, _ = self._switchboard.find(self._vendor, request.method, request.path)
             if desk.note is not None:
                 desk.note(account, told)
                 await desk.written()
@@ -112,14 +112,14 @@ class Partner:
 
     async def _applied(self, call: VendorRequest, account: Account) -> tuple[Reply, str | None]:
         """One call at the vendor, as a client would make it."""
-        edge, params = self._switchboard.find(call.vendor, call.path)
+        desk, place = self._switchboard.find(call.vendor, call.method, call.path)
         shown = credentials.headers(account.room.contract.auth, account.key)
         headers = {name.lower().encode(): text.encode() for name, text in shown.items()}
         headers[b"content-type"] = b"application/json"
         body = orjson.dumps(call.body)
-        request = Request(call.method, call.path, b"", headers, body, params)
+        request = Request(call.method, call.path, b"", headers, body, place.params)
         try:
-            exchange = await edge.desk.perform(request, edge.endpoints)
+            exchange = await desk.perform(request, place.methods)
         except Lost:
             last = account.journal.get(account.journal.next - 1)
             return Reply(503, b"no answer came", None), last.id if last else None

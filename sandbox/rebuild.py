@@ -56,7 +56,8 @@ def _same(kept: Kept, request: Request, switchboard: Switchboard) -> bool:
     if isinstance(partner, Partner):
         again = partner.repeat(request, kept.at)
     else:
-        edge, request.params = switchboard.find(kept.vendor, request.path)
-        again = edge.desk.repeat(request, edge.endpoints, kept.fault, kept.at)
+        desk, place = switchboard.find(kept.vendor, request.method, request.path)
+        request.params = place.params
+        again = desk.repeat(request, place.methods, kept.fault, kept.at)
     answer = (kept.status, kept.reply)
     return again is not None and (again.reply.status, again.reply.body) == answer

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any, AnyStr
-from urllib.parse import quote, quote_plus, unquote_plus
+from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from sandbox.auth import redacted
 
@@ -80,8 +80,15 @@ class Veil:
 
     def path(self, path: str) -> str:
         """A path; where a whole segment is a secret, however short that is."""
-        parts = (redacted(part) if part in self._secrets else part for part in path.split("/"))
+        parts = (self._segment(part) for part in path.split("/"))
         return self.text("/".join(parts))
+
+    def _segment(self, part: str) -> str:
+        plain = unquote(part)
+        if plain in self._secrets:
+            return redacted(plain)
+        hidden = self.text(plain)
+        return part if hidden == plain else hidden
 
     def query(self, query: str) -> str:
         """A query, or a form."""

@@ -80,7 +80,7 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
     while process.poll() is None:
         try:
             urllib.request.urlopen(request, timeout=1).read()
-        except (urllib.error.URLError, ConnectionError):
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
             time.sleep(0.005)
         else:
             return

@@ -117,8 +117,8 @@ def valid_bodies(place: Place, sandbox: Sandbox) -> Iterator[dict[str, Any]]:
     for case in read_cases(place.contract):
         steps = [step["request"] for step in case.given if "request" in step]
         for request in (*steps, case.request):
-            edge, _ = board.find(place.contract.vendor, request["path"])
-            found = edge.endpoints.get(request["method"])
+            _, at = board.find(place.contract.vendor, request["method"], request["path"])
+            found = at.methods.get(request["method"])
             same = found is not None and found.name == place.endpoint.name
             if same and isinstance(request.get("json"), dict | list):
                 yield render({"path": request["path"], "json": request["json"]}, now=NOW, run=run)

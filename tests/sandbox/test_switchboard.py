@@ -9,10 +9,12 @@ import pytest
 from contracts.model import UnknownVendor
 from contracts.reader import read, vendors
 from sandbox.app import Options, Sandbox, create_app
+from sandbox.server import Running
 from sandbox.switchboard import load
 from tests.acme import inside, usage
 from tests.conftest import Ask
 
+EXCHANGE = "x-meterbox-exchange"
 HOSTS = [(vendor, host) for vendor in vendors() for host in read(vendor).hosts]
 
 
@@ -74,6 +76,24 @@ def test_by_host_and_by_path_it_is_one_account(ask: Ask, key: str) -> None:
 def test_an_id_in_a_path_may_hold_anything(ask: Ask, id: str) -> None:
     ask("POST", "/acme/usage", json={"events": [usage(id)]})
     assert ask("GET", f"/acme/v2/usage/{quote(id, safe='')}").json()["id"] == id
+
+
+def test_what_is_sent_over_a_socket_is_read_as_it_was_written(
+    acme_server: Running, http: httpx.Client, key: str
+) -> None:
+    mine = {"authorization": f"Bearer {key}"}
+    for id in ("a/b", "é%"):
+        http.post(f"{acme_server.url}/acme/usage", json={"events": [usage(id)]}, headers=mine)
+        for prefix in ("/acme", "/%61cme/v2"):
+            written = f"{acme_server.url}{prefix}/us%61ge/{quote(id, safe='')}"
+            answer = http.get(written, headers=mine)
+            assert answer.json()["id"] == id
+    told = http.get(f"{acme_server.url}/_meterbox/exchanges/{answer.headers[EXCHANGE]}").json()
+    assert told["path"] == "/v2/usage/%C3%A9%25"
+
+
+def test_a_method_that_no_endpoint_of_a_path_has_is_told_with_those_there_are(ask: Ask) -> None:
+    assert ask("PATCH", "/acme/usage/a%2Fb").json() == {"error": "use PUT or DELETE or GET"}
 
 
 @pytest.mark.parametrize("path", ["/nobody", "/acmee/usage", "/ACME/status", "/_meterboxx"])

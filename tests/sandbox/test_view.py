@@ -233,6 +233,14 @@ def test_a_key_in_a_path_is_shown_to_nobody() -> None:
     assert view.summary(short, account)["path"] == f"/v1/{redacted('ab')}/x"
 
 
+@pytest.mark.parametrize("written", ["a%2Fb", "a%2fb", "%61%2F%62"])
+def test_a_key_in_a_path_is_hidden_however_it_is_encoded(written: str) -> None:
+    told = recorded(opened(""), Request("GET", f"/v1/{written}", params={"key": "a/b"}), Reply(200))
+    assert view.summary(told, opened(""))["path"] == f"/v1/{redacted('a/b')}"
+    long = Request("GET", f"/v1/x-s3cr3t%2f{written}!", params={"key": "s3cr3t/a/b!"})
+    assert "cr3t" not in view.summary(recorded(opened(""), long, Reply(200)), opened(""))["path"]
+
+
 def test_an_identifier_in_a_path_is_no_key() -> None:
     told = recorded(
         opened(""), Request("GET", "/usage/e1-long", params={"id": "e1-long"}), Reply(200)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import unquote
 
 import orjson
 
@@ -37,12 +36,11 @@ class Conversation:
 
     def ask(self, method: str, path: str, body: Any = None, query: str = "") -> Answer:
         """What Orb answers: status and JSON."""
-        path = unquote(path)
-        edge, params = self._sandbox.switchboard.find("orb", path)
+        desk, place = self._sandbox.switchboard.find("orb", method, path)
         headers = {b"authorization": f"Bearer {self._key}".encode()}
         raw = b"" if body is None else orjson.dumps(body)
-        request = Request(method, path, query.encode(), headers, raw, params)
-        exchange = edge.desk.repeat(request, edge.endpoints, None, self.now)
+        request = Request(method, path, query.encode(), headers, raw, place.params)
+        exchange = desk.repeat(request, place.methods, None, self.now)
         return exchange.reply.status, orjson.loads(exchange.reply.body or b"null")
 
     def billed(self) -> dict[tuple[str | None, str | None], int]:

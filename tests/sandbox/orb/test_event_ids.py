@@ -30,6 +30,11 @@ IDS = {
     "braces": "{event_id}",
     "letters of many scripts": "ключ-鍵-🔑",
     "close": "x/close",
+    "deprecate": "a/deprecate",
+    "search": "search",
+    "volume": "volume",
+    "backfills": "backfills",
+    "a backfill": "backfills/x",
     "long": "k" * 4000,
 }
 
