@@ -88,9 +88,12 @@ def revert(call: Call) -> Decision:
         return _answer(backfill)
     if backfill.status == "pending":
         lost = _brought(backfill, state)
+        rule = "orb.backfill.revert-pending"
+        if not backfill.open(call.now):
+            rule = "orb.backfill.revert-closing"
         backfill.status, backfill.reverted_at = "reverted", call.now
         state.happenings.append(Happening("backfill.reverted", call.now, shown(backfill)))
-        effects = (Effects("dropped", lost, "orb.backfill.revert-pending"),) if lost else ()
+        effects = (Effects("dropped", lost, rule),) if lost else ()
         return Decision(Reply.json(shown(backfill)), effects)
     return _repeated(call, backfill, f"Backfill {backfill.id} is already {backfill.status}.")
 

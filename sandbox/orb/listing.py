@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from operator import ge, gt, le, lt
 from typing import Any
 
@@ -15,12 +15,12 @@ from sandbox.orb import errors
 from sandbox.reply import Refusal, Reply
 from sandbox.room import Call
 
-__all__ = ["chosen", "limit", "listed", "moments", "refused"]
+__all__ = ["chosen", "instant", "limit", "listed", "moments", "refused"]
 
 Shown = Mapping[str, Any]
 Fits = Callable[[datetime], bool]
 COMPARISONS: Mapping[str, Callable[[Any, Any], bool]] = {"gte": ge, "gt": gt, "lt": lt, "lte": le}
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.IGNORECASE)
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)", re.IGNORECASE)
 DEFAULT, MOST = 20, 100
 
 
@@ -44,7 +44,8 @@ def moments(call: Call) -> Fits:
     for name, compare in COMPARISONS.items():
         text = call.request.query.get(f"created_at[{name}]")
         if text is not None:
-            bounds.append((compare, _moment(f"created_at[{name}]", text)))
+            bound = instant(f"created_at[{name}]", text, "orb.list.created-at")
+            bounds.append((compare, bound))
     return lambda at: all(compare(at, bound) for compare, bound in bounds)
 
 
@@ -87,14 +88,15 @@ def _cursor(id: str) -> str:
     return urlsafe_b64encode(id.encode()).decode().rstrip("=")
 
 
-def _moment(name: str, text: str) -> datetime:
+def instant(name: str, text: str, rule: str) -> datetime:
+    """A time in the query: with its offset, as times in bodies are."""
     if MOMENT.fullmatch(text):
         try:
-            return datetime.fromisoformat(text.upper())
-        except ValueError:
+            return datetime.fromisoformat(text.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
             pass
     hint = "; a + in a query is written %2B" if " " in text else ""
-    raise refused(name, f"{text!r} is not a 'date-time'", text, "orb.list.created-at", hint)
+    raise refused(name, f"{text!r} is not a 'date-time'", text, rule, hint)
 
 
 def refused(name: str, why: str, value: str, rule: str, hint: str = "") -> Refusal:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from contracts.model import Violation
 from sandbox.orb import errors
 from sandbox.orb.force import in_force, of_customer, reached
-from sandbox.orb.listing import limit, refused
+from sandbox.orb.listing import instant, limit, refused
 from sandbox.orb.store import moment
 from sandbox.reply import Decision, Refusal, Reply
 
@@ -107,11 +107,7 @@ def _time(text: str | None, name: str) -> datetime:
     if text is None:
         why = f"{name!r} is a required property"
         raise Refusal(errors.validation(why), [Violation("$", why, None, "orb.volume")])
-    at = moment(text) if "T" in text.upper() else None
-    if at is None:
-        hint = "; a + in a query is written %2B" if " " in text else ""
-        raise refused(name, f"{text!r} is not a 'date-time'", text, "orb.volume", hint)
-    return at
+    return instant(name, text, "orb.volume")
 
 
 def _shown(hour: int, count: int) -> dict[str, Any]:
