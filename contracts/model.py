@@ -144,8 +144,10 @@ class Endpoint:
     """One operation of a vendor. `paths` are all the spellings the vendor answers to.
 
     `event` is the schema of one event where `request` is that of a batch; `public` operations need
-    no credential; `responses` and `answers` tell the schema and the media type by status. `wanted`
-    is the schema of bodies that are used in full, where `request` is all a vendor refuses by.
+    no credential, and those with an `auth` of their own one of another kind; `responses` and
+    `answers` tell the schema and the media type by status. `wanted` is the schema of bodies that
+    are used in full, where `request` is all a vendor refuses by. `sdl` is the GraphQL schema, in
+    its definition language, of an endpoint that executes documents.
     """
 
     name: str
@@ -161,11 +163,14 @@ class Endpoint:
     query: Mapping[str, Json] = field(default_factory=dict)
     responses: Mapping[int, Schema | None] = field(default_factory=dict)
     answers: Mapping[int, str] = field(default_factory=dict)
+    auth: Auth | None = None
+    sdl: str | None = None
 
 
 @dataclass(frozen=True)
 class Contract:
-    """Everything known of one vendor. Of its `hosts`, the first is the one usage is sent to.
+    """Everything known of one vendor. Of its `hosts`, the first is the one usage is sent to;
+    `mounts` are hosts whose paths begin with another path here.
 
     `overlooked` are rules that its schemas here state and the vendor's own schema does not: a check
     of the contract alone passes over them.
@@ -184,6 +189,7 @@ class Contract:
     notes: tuple[str, ...]
     folder: Path
     overlooked: frozenset[str] = frozenset()
+    mounts: Mapping[str, str] = field(default_factory=dict)
 
     def endpoint(self, name: str) -> Endpoint:
         return self._by_name[name]

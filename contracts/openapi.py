@@ -22,10 +22,13 @@ Document = dict[str, Any]
 def openapi(contract: Contract, base_url: str) -> Document:
     """The OpenAPI 3.1 document of one vendor, whose paths are relative to `base_url`.
 
-    Schemas keep `x-rule` and `x-message`; the rules themselves are in `info`, under `x-rules`.
+    Schemas keep `x-rule` and `x-message`; the rules themselves are in `info`, under `x-rules`, and
+    a GraphQL schema is at the operation that executes its documents, under `x-graphql-schema`.
     """
     components = _Components()
     schemes = _security_schemes(contract.auth)
+    for endpoint in contract.endpoints:
+        schemes |= _security_schemes(endpoint.auth or contract.auth)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -37,7 +40,7 @@ def openapi(contract: Contract, base_url: str) -> Document:
         "servers": [{"url": base_url}],
         "paths": _paths(contract, components),
         "components": {"schemas": components.schemas, "securitySchemes": schemes},
-        "security": _security(contract.auth, schemes),
+        "security": _security(contract.auth, _security_schemes(contract.auth)),
     }
 
 
@@ -86,6 +89,10 @@ def _operation(endpoint: Endpoint, path: str, id: str, components: _Components) 
     }
     if endpoint.public:
         operation["security"] = []
+    elif endpoint.auth is not None:
+        operation["security"] = _security(endpoint.auth, _security_schemes(endpoint.auth))
+    if endpoint.sdl is not None:
+        operation["x-graphql-schema"] = endpoint.sdl
     return operation
 
 

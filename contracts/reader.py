@@ -72,7 +72,7 @@ def _contract(folder: Path, document: dict[str, Any]) -> Contract:
         title=document["title"],
         role=document["role"],
         hosts=tuple(document["hosts"]),
-        auth=Auth(**{**document["auth"], "schemes": tuple(document["auth"]["schemes"])}),
+        auth=_auth(document["auth"]),
         endpoints=tuple(_endpoint(entry, document, schemas) for entry in document["endpoints"]),
         rules={rule.id: rule for rule in _rules(folder)},
         limits=tuple(
@@ -84,7 +84,12 @@ def _contract(folder: Path, document: dict[str, Any]) -> Contract:
         notes=tuple(document.get("notes", [])),
         folder=folder,
         overlooked=frozenset(document.get("overlooked", [])),
+        mounts=document.get("mounts", {}),
     )
+
+
+def _auth(entry: Mapping[str, Any]) -> Auth:
+    return Auth(**{**entry, "schemes": tuple(entry["schemes"])})
 
 
 def _endpoint(entry: Mapping[str, Any], document: Mapping[str, Any], schemas: _Schemas) -> Endpoint:
@@ -109,6 +114,8 @@ def _endpoint(entry: Mapping[str, Any], document: Mapping[str, Any], schemas: _S
         query=entry.get("query", {}),
         responses=bodies,
         answers=media,
+        auth=_auth(entry["auth"]) if "auth" in entry else None,
+        sdl=schemas.sdl(entry["graphql"]) if "graphql" in entry else None,
     )
 
 
@@ -143,6 +150,10 @@ class _Schemas:
         document = self._bundled(name, bundle)
         return Schema(name, {**document, "$defs": bundle} if bundle else document)
 
+    def sdl(self, name: str) -> str:
+        """A GraphQL schema file of the vendor."""
+        return _text(self._folder / f"{name}.graphql")
+
     def _bundled(self, name: str, bundle: dict[str, Any]) -> Any:
         return self._rewritten(_json(self._folder / f"{name}.json"), bundle)
 
@@ -167,10 +178,15 @@ def _folders() -> Iterator[Path]:
             yield file.parent
 
 
-def _json(file: Path) -> Any:
+def _text(file: Path) -> str:
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        return file.read_text(encoding="utf-8")
     except FileNotFoundError as missing:
         raise ContractFault(file, "does not exist") from missing
+
+
+def _json(file: Path) -> Any:
+    try:
+        return json.loads(_text(file))
     except ValueError as fault:
         raise ContractFault(file, f"is not JSON: {fault}") from fault

@@ -14,12 +14,13 @@ from sandbox.reply import Request
 
 __all__ = ["Credential", "credential", "credentials", "handle", "redacted"]
 
-Problem = Literal["missing", "refused", "shape"]
+Problem = Literal["missing", "refused", "shape", "unknown"]
 
 
 @dataclass(slots=True)
 class Credential:
-    """A key, or why there is none: missing, refused (a `bad_` key), or not the vendor's shape."""
+    """A key, or why there is none: missing, refused (a `bad_` key), not the vendor's shape, or
+    nobody's."""
 
     key: str
     problem: Problem | None = None

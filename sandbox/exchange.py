@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from contracts.conformance import MOST, violations
-from contracts.model import Endpoint, MeterboxError, Violation
+from contracts.model import Auth, Endpoint, MeterboxError, Violation
 from contracts.schema import Schema
 from sandbox.account import Account, Accounts
 from sandbox.auth import Credential, credential
@@ -60,9 +60,9 @@ class Desk:
 
     async def perform(self, request: Request, endpoints: Mapping[str, Endpoint]) -> Exchange:
         """Carry out one request on a path that has these endpoints by method. Raises Lost."""
-        found = credential(request, self.room.contract.auth)
-        account = self._account(found)
         endpoint = endpoints.get(request.method)
+        found = self._credential(request, endpoint)
+        account = self._account(found)
         fault = None
         if account.faults or account.in_flight:
             fault = await self._before(account, request, endpoint)
@@ -108,11 +108,21 @@ class Desk:
         now: datetime,
     ) -> Exchange:
         """Carry out again what a durable journal kept, as it was and when it was."""
-        found = credential(request, self.room.contract.auth)
-        account = self._account(found)
         endpoint = endpoints.get(request.method)
+        found = self._credential(request, endpoint)
+        account = self._account(found)
         account.faults.strike(endpoint.name if endpoint else None)
         return self.settle(account, request, endpoints, found, fault, now)
+
+    def _credential(self, request: Request, endpoint: Endpoint | None) -> Credential:
+        """The key of the account that a request is for."""
+        if endpoint is None or endpoint.auth is None:
+            return credential(request, self.room.contract.auth)
+        found = credential(request, endpoint.auth)
+        if found.problem is not None or self.room.tenant is None:
+            return found
+        key = self.room.tenant(found.key, self.accounts)
+        return Credential(key) if key is not None else Credential("", "unknown")
 
     def _account(self, found: Credential) -> Account:
         """A stranger's exchanges go to an account of their own, which has no key."""
@@ -178,7 +188,7 @@ class Desk:
             if endpoint is None:
                 raise self._astray(request, endpoints)
             if found.problem is not None and not self._tolerated(found, endpoint):
-                raise self._stranger(found, request)
+                raise self._stranger(found, request, endpoint.auth or self.room.contract.auth)
             odd = self._odd_media(account, request, endpoint)
             body = self._body(account, request, endpoint)
             concurrent = fault is not None and fault.kind == "in-flight"
@@ -274,12 +284,13 @@ class Desk:
         """Whether the operation is to judge a faulty credential, and not the door."""
         return endpoint.public or found.problem in self.room.tolerates
 
-    def _stranger(self, found: Credential, request: Request) -> Refusal:
-        schemes = " or ".join(self.room.contract.auth.schemes)
+    def _stranger(self, found: Credential, request: Request, auth: Auth) -> Refusal:
+        schemes = " or ".join(auth.schemes)
         told = {
             "missing": f"no credential; {self.room.contract.title} looks for {schemes}",
             "refused": "a key that begins with bad_ is always refused",
-            "shape": f"the key does not match {self.room.contract.auth.pattern}",
+            "shape": f"the key does not match {auth.pattern}",
+            "unknown": "the credential belongs to no account here",
         }[found.problem or "missing"]
         finding = Violation("$", told, None, self._rule("auth"))
         return Refusal(self.room.words.unauthorized(found.problem or "missing", request), [finding])

@@ -55,7 +55,7 @@ class Exchange:
         """One word: what a person wants to know first."""
         if self.fault is not None and self.fault.kind in ("status", "reset"):
             return "fault"
-        if self.reply.status >= 400:
+        if self.reply.status >= 400 or self.reply.refuses:
             return "refused"
         if not self.effects:
             return "answered"

@@ -62,7 +62,7 @@ def _made(call: Call) -> Reply:
     """The operation's first good answer, made from its schema: the same for the same request."""
     endpoint = call.endpoint
     status = next((status for status in sorted(endpoint.responses) if _good(status)), None)
-    if status is None:
+    if status is None or endpoint.sdl is not None:  # no schema knows what a document asks for
         raise Unsampled(endpoint.name)
     schema, media = endpoint.responses[status], endpoint.answers.get(status)
     if status == 204 or media is None:

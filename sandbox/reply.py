@@ -45,12 +45,16 @@ class Request:
 
 @dataclass(slots=True)
 class Reply:
-    """The vendor's answer: its status, its headers, its words."""
+    """The vendor's answer: its status, its headers, its words.
+
+    `refuses` says that it is a no although its status is good, as GraphQL's errors are.
+    """
 
     status: int
     body: bytes = b""
     media: str | None = "application/json"
     headers: Headers = ()
+    refuses: bool = False
 
     @classmethod
     def json(cls, value: Any, status: int = 200, headers: Headers = ()) -> Reply:

@@ -15,7 +15,7 @@ from sandbox.reply import Decision, Effects, Reply, Request, Usage
 from sandbox.webhooks import Post
 
 if TYPE_CHECKING:
-    from sandbox.account import Account
+    from sandbox.account import Account, Accounts
 
 __all__ = ["Call", "Dashboard", "Operation", "Room", "Words"]
 
@@ -38,6 +38,7 @@ class Call:
 
 
 Operation = Callable[[Call], Decision]
+Tenant = Callable[[str, "Accounts"], str | None]
 Elapse = Callable[["Account", datetime], Sequence[tuple[datetime, Effects]]]
 Dress = Callable[["Account", Endpoint | None, Reply, datetime], Reply]
 Dashboard = Callable[["Account", Mapping[str, Any], datetime], Any]
@@ -83,6 +84,8 @@ class Room:
     is how the vendor tells of what happens. `elapse` carries out what time alone has brought about
     by then, and says what it did to the ledger and when: the same whenever it is asked. `dress`
     gives a reply, whoever made it, what the account's settings and the time add to it or change.
+    `tenant` tells the key of the account that another kind of credential, of an endpoint that takes
+    those, belongs to; None where it is nobody's.
     """
 
     contract: Contract
@@ -99,6 +102,7 @@ class Room:
     webhooks: Post | None = None
     elapse: Elapse | None = None
     dress: Dress | None = None
+    tenant: Tenant | None = None
 
     def body(self, endpoint: Endpoint, request: Request) -> Any:
         """The body of a request as this endpoint reads it. Raises Unreadable."""

@@ -46,7 +46,7 @@ class Switchboard:
             for name, desk in desks.items()
         }
         self._by_host = {
-            host.encode(): self._lines[name]
+            host.encode(): (self._lines[name], desk.room.contract.mounts.get(host, ""))
             for name, desk in desks.items()
             for host in desk.room.contract.hosts
         }
@@ -66,7 +66,8 @@ class Switchboard:
         if scope["type"] != "http":
             await self.front(scope, receive, send)
             return
-        line, path = self._hosted(scope), sent(scope)
+        (line, mount), path = self._hosted(scope), sent(scope)
+        path = mount + path
         if line is None:
             if path in self.added:
                 await self.added[path]({**scope, "path": path}, receive, send)
@@ -79,12 +80,13 @@ class Switchboard:
         place = line.paths.find(scope["method"], path)
         await line.edge(place, scope, receive, send)
 
-    def _hosted(self, scope: Scope) -> Line | None:
-        """The vendor whose own host the request names."""
+    def _hosted(self, scope: Scope) -> tuple[Line | None, str]:
+        """The vendor whose own host the request names, and where that host's paths begin."""
         for name, value in scope["headers"]:
             if name == b"host":
-                return self._by_host.get(value.partition(b":")[0].rstrip(b".").lower())
-        return None
+                host = value.partition(b":")[0].rstrip(b".").lower()
+                return self._by_host.get(host, (None, ""))
+        return None, ""
 
 
 def _parted(path: str) -> tuple[str, str]:

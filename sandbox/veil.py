@@ -31,6 +31,8 @@ NAMES = (
 FOLDED = frozenset(name.lower() for name in NAMES)
 # The closing quote may be missing: a body can be cut off, by its sender or by us.
 IN_JSON = re.compile(rf'("(?:{"|".join(NAMES)})"\s*:\s*")([^"\\]*(?:\\.[^"\\]*)*)', re.I | re.S)
+# A JSON Web Token, which is a credential wherever it stands.
+TOKEN = re.compile(r"\beyJ[\w-]{5,}\.eyJ[\w-]{5,}\.[\w-]*")
 IN_FORM = re.compile(r"(?:^|(?<=&))([^=&]*)=([^&]*)")
 
 
@@ -60,6 +62,8 @@ class Veil:
 
     def text(self, text: str) -> str:
         """A text in which no secret can be read."""
+        if ".eyJ" in text:
+            text = TOKEN.sub(lambda found: redacted(found[0]), text)
         if not self._masks:
             return text
         return self._pattern.sub(lambda found: self._masks[found[0]], text)

@@ -19,6 +19,7 @@ COMMANDS = {
     "demo": "Play Segment events through every vendor and show what was billed, and what was not.",
     "openapi": "Print a vendor's contract as an OpenAPI 3.1 document.",
     "rules": "List the rules vendors are known to follow, and how we know.",
+    "schema": "Print the GraphQL schema of a vendor's endpoint.",
     "tail": (
         "Show exchanges as they happen: vendor, request, answer, verdict, what became of events."
     ),

@@ -131,7 +131,7 @@ def _at_source(piece: Piece, exchange: Exchange, source: str) -> Iterator[Row]:
     rules = tuple(found.rule for found in exchange.findings)
     request, answer = f"POST {exchange.request.path}", str(exchange.reply.status)
     title = read(source).title
-    if exchange.reply.status >= 400:
+    if exchange.verdict == "refused":
         yield Row(piece.title, title, request, answer, "refused", "bad", rules)
     for effects in exchange.effects:
         if effects.outcome != "accepted":
@@ -176,7 +176,7 @@ def _fate(
     outcomes = dict.fromkeys(ef.outcome for e in seen for ef in e.effects)
     if outcomes:
         return ", ".join(outcomes), "bad", rules or named
-    refused = any(e.reply.status >= 400 for e in seen)
+    refused = any(e.verdict == "refused" for e in seen)
     return ("refused", "bad", rules) if refused else ("taken, no usage in it", "none", rules)
 
 

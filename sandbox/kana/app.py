@@ -1,9 +1,10 @@
-"""Kana's edge: one endpoint that takes Segment's events one by one."""
+"""Kana's edge: GraphQL for backends and browsers, and Segment's events one by one."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from contracts.conformance import violations
 from contracts.model import Contract, Endpoint, Violation
@@ -11,7 +12,10 @@ from sandbox.kana import dashboard, errors, rules, users
 from sandbox.kana.spelling import documented
 from sandbox.kana.state import Event, State, Terms
 from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
-from sandbox.room import Call, Room
+from sandbox.room import Call, Operation, Room
+
+if TYPE_CHECKING:
+    from sandbox.account import Accounts
 
 __all__ = ["create_room"]
 
@@ -22,12 +26,37 @@ def create_room(contract: Contract) -> Room:
     return Room(
         contract,
         state=State,
-        operations={"segment-events": receive},
+        operations={
+            "segment-events": receive,
+            "graphql": _later("admin"),
+            "graphql-playground": _later("playground"),
+            "client-graphql": _later("client"),
+            "client-graphql-preflight": _later("preflight"),
+        },
         words=errors,
         dashboard=dashboard.FUNCTIONS,
         salvage=_salvage,
         waives=_waives,
+        always=((b"access-control-allow-origin", b"*"),),
+        tenant=_tenant,
     )
+
+
+def _later(name: str) -> Operation:
+    """An operation that is imported when it is asked for: a sandbox that is sent events only
+    starts without GraphQL."""
+
+    def operation(call: Call) -> Decision:
+        decide: Operation = getattr(import_module("sandbox.kana.endpoints"), name)
+        return decide(call)
+
+    return operation
+
+
+def _tenant(credential: str, accounts: Accounts) -> str | None:
+    from sandbox.kana.tokens import tenant
+
+    return tenant(credential, accounts)
 
 
 def receive(call: Call) -> Decision:

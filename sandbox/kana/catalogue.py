@@ -17,6 +17,7 @@ __all__ = [
     "create_feature",
     "create_package",
     "feature_of",
+    "new_id",
     "package_of",
     "publish",
     "update_feature",
@@ -43,7 +44,7 @@ def package_of(id: str, state: State) -> Package:
 
 def create_feature(given: Given, state: State) -> Feature:
     """A new feature; without a name it is called by its id (rule kana.create.name)."""
-    id = _new(given["id"], state.features, "feature")
+    id = new_id(given["id"], state.features, "feature")
     labels = {ours: given.get(theirs) for theirs, ours in LABELS.items()}
     feature = Feature(
         id, _named(given), given["type"], metadata=given.get("metadata") or {}, **labels
@@ -64,13 +65,13 @@ def update_feature(id: str, given: Given, state: State) -> Feature:
 
 def create_package(given: Given, state: State, now: datetime) -> Package:
     """A new package, which is a DRAFT (rule kana.package.draft)."""
-    id = _new(given["id"], state.packages, "package")
+    id = new_id(given["id"], state.packages, "package")
     parts: dict[str, Part] = {}
     for n, one in enumerate(given["features"]):
         if one["id"] in parts:
             why = "A feature can be in a package once"
-            raise invalid(why, "kana.package.features", f"features[{n}].id", one["id"])
-        parts[one["id"]] = _part(one, f"features[{n}]", state)
+            raise invalid(why, "kana.package.features", f"input.features[{n}].id", one["id"])
+        parts[one["id"]] = _part(one, f"input.features[{n}]", state)
     addon = bool(given.get("isAddon"))
     package = Package(id, _named(given), addon, parts, now, metadata=given.get("metadata") or {})
     state.packages[id] = package
@@ -122,11 +123,12 @@ def _turn(id: str, status: Any, of: tuple[str, ...], state: State, now: datetime
     return package
 
 
-def _new(id: str, known: Mapping[str, Any], what: str) -> str:
+def new_id(id: str, known: Mapping[str, Any], what: str, argument: str = "input.id") -> str:
+    """An id that nothing of its kind has. Raises Refused."""
     if not id:
-        raise invalid(f"The id of a {what} is empty", "kana.create.empty-id", "id", id)
+        raise invalid(f"The id of a {what} is empty", "kana.create.empty-id", argument, id)
     if id in known:
-        raise invalid(f"A {what} with this id exists", "kana.create.duplicate", "id", id)
+        raise invalid(f"A {what} with this id exists", "kana.create.duplicate", argument, id)
     return id
 
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "UNAUTHENTICATED",
     "Refused",
     "invalid",
     "no_feature",
     "no_package",
     "no_subscription",
     "no_user",
+    "unauthenticated",
 ]
+
+UNAUTHENTICATED = "Unauthenticated"
+"""What the message begins with when Kana does not know who asks."""
 
 
 class Refused(Exception):
@@ -51,3 +56,9 @@ def no_subscription(id: str) -> Refused:
 def invalid(message: str, rule: str, argument: str, value: Any) -> Refused:
     """An argument of the right type that cannot be."""
     return Refused(message, rule, argument, value)
+
+
+def unauthenticated(why: str, rule: str, value: Any = None) -> Refused:
+    """Nobody that Kana knows asks."""
+    message = f"{UNAUTHENTICATED}: {why}"
+    return Refused(message, rule, "", value, "AuthenticationError")

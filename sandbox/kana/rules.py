@@ -145,7 +145,7 @@ def _record(
         path = "$.properties.featureId"
         findings.append(Violation(path, verdict.reason, usage.meter, verdict.rule))
     effects = [Effects("accepted", kept, rule)] if kept else []
-    effects += [Effects("rejected", usages, why) for why, usages in lost.items()]
+    effects += [Effects("dropped", usages, why) for why, usages in lost.items()]
     return Tracked(tuple(effects), tuple(findings))
 
 

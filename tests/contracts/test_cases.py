@@ -51,7 +51,7 @@ async def send(
     client: httpx.AsyncClient, contract: Contract, key: str, request: dict[str, Any]
 ) -> httpx.Response:
     """Send a case's request, with the credential unless it brings (or renounces) its own."""
-    auth = {} if request.get("anonymous") else credentials.headers(contract.auth, key)
+    auth = {} if request.get("anonymous") else shown(contract, key, request)
     arguments: dict[str, Any] = {"headers": {**auth, **request.get("headers", {})}}
     if "json" in request:
         arguments["json"] = request["json"]
@@ -62,6 +62,15 @@ async def send(
     return await client.request(
         request["method"], request["path"], params=request.get("query"), **arguments
     )
+
+
+def shown(contract: Contract, key: str, request: dict[str, Any]) -> dict[str, str]:
+    """The credential as the endpoint that is asked takes it."""
+    asked = request["method"], request["path"]
+    for endpoint in contract.endpoints:
+        if asked[0] == endpoint.method and asked[1] in endpoint.paths:
+            return credentials.headers_for(endpoint, contract, key)
+    return credentials.headers(contract.auth, key)
 
 
 async def run(contract: Contract, case: Case) -> None:

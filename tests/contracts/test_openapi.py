@@ -71,7 +71,7 @@ def test_no_request_makes_a_vendor_depart_from_its_own_document(vendor: str, tes
     document = openapi(read(vendor), f"http://testserver/{vendor}")
     api = schemathesis.openapi.from_dict(document)
     api.app = create_app(Options(vendors=[vendor], source=lambda: NOW))
-    key = credentials.headers(read(vendor).auth, read(vendor).key("schemathesis"))
+    key = credentials.headers_for(tested, read(vendor), read(vendor).key("schemathesis"))
     for number, path in enumerate(tested.paths):
         drive(api[path][tested.method], key, most=25 if number == 0 else 5)
 
@@ -256,6 +256,15 @@ def test_every_way_to_show_a_key_is_a_security_scheme(tmp_path):
         "x-api-key": {"type": "apiKey", "in": "header", "name": "x-api-key"},
     }
     assert document["security"] == [{"bearer": []}, {"raw": []}, {"basic": []}, {"x-api-key": []}]
+
+
+def test_an_endpoint_tells_its_own_kind_of_key_and_its_graphql_schema(tmp_path):
+    own = endpoint(auth=Auth(("header:x-key",)), sdl="type Query { a: Int }")
+    document = openapi(contract(tmp_path, own), "/")
+    assert operation(document)["security"] == [{"x-key": []}]
+    assert operation(document)["x-graphql-schema"] == "type Query { a: Int }"
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "x-key"}
+    assert document["security"] == [{"bearer": []}]
 
 
 def test_a_key_in_the_body_makes_the_header_optional(tmp_path):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from contracts import credentials
 from contracts.model import ContractFault, UnknownVendor
 from contracts.reader import add_vendors, read, read_folder, vendors
 from tests.acme import HERE, known
@@ -62,6 +63,25 @@ def test_an_endpoint_has_the_answers_of_all_and_its_own(folder: Path) -> None:
     error = contract.endpoint("record-usage").responses[400]
     assert error is not None
     assert (error.name, error.accepts({"error": "x"}), error.accepts({})) == ("error", True, False)
+
+
+def test_an_endpoint_may_execute_documents_and_take_keys_of_another_kind(folder: Path) -> None:
+    def change(document: Any) -> None:
+        auth = {"schemes": ["bearer"], "template": "pk_{name}"}
+        document["endpoints"][0].update(graphql="usage", auth=auth)
+        document["mounts"] = {"eu.acme.test": "/v2"}
+
+    with pytest.raises(ContractFault, match=r"usage\.graphql: does not exist"):
+        spoilt(folder, change)
+    (folder / "schemas" / "usage.graphql").write_text("type Query { usage: Int }")
+    contract = read_folder(folder)
+    endpoint = contract.endpoints[0]
+    assert endpoint.sdl == "type Query { usage: Int }"
+    assert contract.mounts == {"eu.acme.test": "/v2"}
+    shown = credentials.headers_for(endpoint, contract, contract.key("somebody"))
+    assert shown == {"authorization": "Bearer pk_somebody"}
+    other = credentials.headers_for(contract.endpoints[1], contract, contract.key("somebody"))
+    assert other == credentials.headers(contract.auth, contract.key("somebody"))
 
 
 def test_a_reference_to_another_file_is_followed(folder: Path) -> None:

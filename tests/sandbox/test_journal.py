@@ -56,6 +56,11 @@ def test_an_exchange_too_large_to_keep_is_kept_until_the_next() -> None:
     assert (numbers(journal, 0), journal.dropped) == ([2], 1)
 
 
+def test_an_answer_of_a_good_status_may_be_a_refusal() -> None:
+    assert exchange(1).verdict == "answered"
+    assert exchange(1, reply=Reply(200, refuses=True)).verdict == "refused"
+
+
 def test_asking_for_what_was_dropped_is_an_error_and_not_an_empty_answer() -> None:
     journal = filled(5, kept=2)
     for asked in (1, 3):

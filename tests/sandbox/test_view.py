@@ -19,6 +19,7 @@ from sandbox.account import Account
 from sandbox.auth import redacted
 from sandbox.faults import Fault
 from sandbox.reply import Decision, Effects, Reply, Request, Usage
+from sandbox.veil import Veil
 from tests.acme import HERE, NOW, usage
 from tests.acme.app import create_room
 from tests.conftest import Ask
@@ -418,3 +419,13 @@ def test_a_large_body_is_shown_by_its_first_mebibyte() -> None:
         shown = view.exchange(told, account)
         end = f"… ({left} bytes left out)" if left else ""
         assert shown["request"]["body"] == shown["response"]["body"] == "x" * size + end
+
+
+@pytest.mark.parametrize("written", ['{"token": "%s"}', "a %s b", '{"a": {"b": ["%s"]}}'])
+def test_a_json_web_token_is_shown_nowhere(written: str) -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.eyJ1c2VySWQiOiIxIn0.c2lnbmVk-_"
+    for veil in (Veil([]), Veil(["key"])):
+        shown = veil.body((written % token).encode())
+        assert token not in shown
+        assert "eyJhbGci…(51)" in shown
+        assert veil.text("a.eyJ.b") == "a.eyJ.b"
