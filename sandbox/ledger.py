@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 
-from sandbox.metering import Number, aggregate, plain
+from sandbox.metering import Number, aggregate, exact, plain
 from sandbox.reply import Effects, Outcome, Usage
 
 __all__ = ["Entry", "Ledger", "Total"]
@@ -149,5 +149,6 @@ def _enter(usages: Sequence[Usage], effects: Effects, billed: Billed) -> None:
 
 def _quantity(usages: Sequence[Usage]) -> Decimal:
     """What the usage of one customer and meter comes to."""
-    how = usages[0].counts
-    return aggregate(how, [u.value if how == "unique" else u.quantity for u in usages])
+    how, least = usages[0].counts, usages[0].least
+    total = aggregate(how, [u.value if how == "unique" else u.quantity for u in usages])
+    return total if least is None else max(total, exact(least))

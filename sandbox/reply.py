@@ -81,7 +81,8 @@ class Usage:
 
     `counts` is how the usage of one customer and meter makes a total: the sum, the smallest or the
     largest of the quantities, how many there are, or how many a `value` that differ. `unbilled` is
-    the rule by which the vendor keeps the event and bills nothing for it.
+    the rule by which the vendor keeps the event and bills nothing for it. `least` is what the total
+    comes to at the least, where there is such a bound.
     """
 
     event: str
@@ -91,6 +92,7 @@ class Usage:
     counts: Aggregation = "sum"
     value: str | None = None
     unbilled: str | None = None
+    least: Number | None = None
 
 
 def itself(usage: Usage) -> Usage:

@@ -9,6 +9,7 @@ from functools import partial
 
 from contracts.model import Contract, Violation
 from sandbox.hyperline import (
+    aggregators,
     customers,
     dashboard,
     deletion,
@@ -51,6 +52,8 @@ CORE: Mapping[str, Operation] = {
     "update-customer": customers.update,
     "archive-customer": customers.archive,
     "unarchive-customer": customers.unarchive,
+    "create-aggregator": aggregators.create,
+    "update-aggregator": aggregators.update,
     "create-webhook-endpoint": endpoints.create,
     "update-webhook-endpoint": endpoints.update,
 }
@@ -64,6 +67,9 @@ OTHERS: Mapping[str, Operation] = {
     "fetch-customer": partial(customers.fetch, version=1),
     "fetch-customer-v2": partial(customers.fetch, version=2),
     "delete-customer": customers.delete,
+    "list-aggregators": aggregators.list_all,
+    "fetch-aggregator": aggregators.fetch,
+    "delete-aggregator": aggregators.delete,
     "list-webhook-endpoints": endpoints.list_all,
     "fetch-webhook-endpoint": endpoints.fetch,
     "delete-webhook-endpoint": endpoints.delete,

@@ -9,6 +9,7 @@ from typing import Any
 
 from contracts.model import Violation
 from sandbox.hyperline import errors
+from sandbox.hyperline.fates import fates
 from sandbox.hyperline.happenings import Happening
 from sandbox.hyperline.moments import moment
 from sandbox.hyperline.particulars import changed, new, shown
@@ -110,9 +111,9 @@ def unarchive(call: Call) -> Decision:
     after = _moved(call, customer, status)
     state.archived.discard(after["id"])
     _tell(call, "customer.recovered", after)
-    waited = state.released(after["id"])
-    effects = (Effects("accepted", waited, "hyperline.customer.unarchive", Waiting.usage),)
-    return Decision(Reply.json(shown(after, 1)), effects if waited else ())
+    waited, rule = state.released(after["id"]), "hyperline.customer.unarchive"
+    effects = tuple(fates(state, "accepted", waited, rule, Waiting.usage))
+    return Decision(Reply.json(shown(after, 1)), effects)
 
 
 def delete(call: Call) -> Decision:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.model import BadValue, Json
 from sandbox.hyperline import endpoints
+from sandbox.hyperline.fates import fates
 from sandbox.hyperline.happenings import Happening
 from sandbox.hyperline.moments import moment
 from sandbox.hyperline.state import Customer, State, Waiting
-from sandbox.reply import Effects
 
 if TYPE_CHECKING:
     from sandbox.account import Account
@@ -35,9 +35,8 @@ def pending_customers(account: Account, arguments: Arguments, now: datetime) -> 
         state.replace(after)
         state.happenings.append(Happening("customer.updated", now, after))
         state.pending.discard(customer["id"])
-        billed = state.released(customer["id"])
-        if billed:
-            effects = Effects("accepted", billed, "hyperline.customer.activate", Waiting.usage)
+        waited, rule = state.released(customer["id"]), "hyperline.customer.activate"
+        for effects in fates(state, "accepted", waited, rule, Waiting.usage):
             account.ledger.record(account.journal.next - 1, now, effects)
     return [_shown(customer, state) for customer in _all_pending(state)]
 

@@ -79,8 +79,8 @@ def violating(violations: Sequence[Violation], _: Any, __: Endpoint) -> Reply:
     return invalid(violations)
 
 
-def not_found() -> Reply:
-    return problem(404, MESSAGES[404])
+def not_found(message: str = MESSAGES[404]) -> Reply:
+    return problem(404, message)
 
 
 def customer_not_found(status: int = 404) -> Reply:

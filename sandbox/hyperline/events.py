@@ -13,6 +13,7 @@ from sandbox.batch import Batch
 from sandbox.body import content, parse
 from sandbox.hyperline import errors
 from sandbox.hyperline.customers import imported
+from sandbox.hyperline.fates import fates
 from sandbox.hyperline.objections import MIXED, invalid, mixed
 from sandbox.hyperline.rules import (
     FIELDS,
@@ -24,7 +25,7 @@ from sandbox.hyperline.rules import (
     unknown_keys,
 )
 from sandbox.hyperline.salvage import lost, rejected
-from sandbox.hyperline.state import PENDING, State
+from sandbox.hyperline.state import PENDING, Arrival, State
 from sandbox.reply import Decision, Effects, Refusal, Reply
 from sandbox.room import Call
 
@@ -162,14 +163,13 @@ def _kept(
         return ()
     raw = content(call.request) if whole else orjson.dumps(events)
     arrival = state.arrived(Batch(raw, len(events), read, call.now), terms.identity)
-    return tuple(_effects(settle(events, arrival, terms), arrival.usage))
+    return tuple(_effects(settle(events, arrival, terms), arrival))
 
 
-def _effects(done: Settled, usage: Any) -> Iterator[Effects]:
-    if done.created:
-        yield Effects("accepted", done.created, None, usage)
-    if done.updated:
-        yield Effects("updated", done.updated, "hyperline.ingest.identity", usage)
+def _effects(done: Settled, arrival: Arrival) -> Iterator[Effects]:
+    state, usage = arrival.state, arrival.usage
+    yield from fates(state, "accepted", done.created, None, usage)
+    yield from fates(state, "updated", done.updated, "hyperline.ingest.identity", usage)
     for rule, events in done.removed.items():
         yield Effects("removed", events, rule, usage)
     for rule, events in done.waiting.items():

@@ -13,6 +13,7 @@ from typing import Any
 
 from sandbox.hyperline.happenings import Happening, Sent
 from sandbox.hyperline.identity import named
+from sandbox.hyperline.metering import Aggregator, metered
 from sandbox.reply import Usage
 
 __all__ = ["ARCHIVED", "PENDING", "Arrival", "Customer", "Endpoint", "Event", "State", "Waiting"]
@@ -51,10 +52,13 @@ class Arrival:
         by_customer = self.identity == "record-id-and-customer"
         return named(event, self.identity, self.customer(event) if by_customer else "")
 
-    def usage(self, event: Event) -> Usage:
-        """One event counts once, under its event type (rule hyperline.ledger.count)."""
-        payer = self.state.payer(self.customer(event))
-        return Usage(self.name(event), payer, event["event_type"], 1)
+    def usage(self, event: Event) -> Usage | tuple[Usage, ...]:
+        """One event counts once, under its event type, until there is an aggregator (rule
+        hyperline.ledger.count)."""
+        name, payer = self.name(event), self.state.payer(self.customer(event))
+        if self.state.declared:
+            return metered(event, name, payer, self.state.aggregators.values())
+        return Usage(name, payer, event["event_type"], 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +73,7 @@ class Waiting:
         """Hyperline's id of who it waits for."""
         return self.arrival.customer(self.event)
 
-    def usage(self) -> Usage:
+    def usage(self) -> Usage | tuple[Usage, ...]:
         return self.arrival.usage(self.event)
 
 
@@ -91,8 +95,9 @@ class State:
     was which it was. `seen` is identity -> the arrival that brought the event as it is now.
     `pending` are the ids of customers that events brought into being and that nobody has set up,
     `archived` those of customers that are archived, and `waiting` are the events that came for
-    either, by identity. `happenings` is what webhook endpoints are to be told, oldest first, and
-    `messages` what they were told last; `told` counts them. `endpoints` are the living ones, by id.
+    either, by identity. `aggregators` say what is billed, once one was `declared`. `happenings` is
+    what webhook endpoints are to be told, oldest first, and `messages` what they were told last;
+    `told` counts them. `endpoints` are the living ones, by id.
     """
 
     customers: dict[str, Customer] = field(default_factory=dict)
@@ -104,6 +109,8 @@ class State:
     archived: set[str] = field(default_factory=set)
     waiting: dict[str, Waiting] = field(default_factory=dict)
     arrivals: int = 0
+    aggregators: dict[str, Aggregator] = field(default_factory=dict)
+    declared: bool = False
     happenings: list[Happening] = field(default_factory=list)
     messages: deque[Sent] = field(default_factory=lambda: deque(maxlen=TOLD))
     told: int = 0

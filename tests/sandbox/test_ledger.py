@@ -187,6 +187,14 @@ def test_values_that_differ_count_once_each_and_the_last_to_go_takes_its_value_a
     assert sums(ledger) == [(1, 1)]
 
 
+def test_a_total_comes_to_the_least_there_may_be_and_what_follows_adds_to_the_sum() -> None:
+    usages = [Usage(str(n), "c1", "credit", n, least=0) for n in (2, -5, 4)]
+    ledger = recorded(("accepted", usages[:2]))
+    assert sums(ledger) == [(0, 2)]
+    ledger.record(2, NOW, Effects("accepted", usages[2:]))
+    assert sums(ledger) == [(1, 3)]
+
+
 def test_usage_that_is_not_billed_is_an_entry_with_its_own_rule_and_no_total() -> None:
     ledger = recorded(("accepted", [Usage("a", "c1", "calls", 1, unbilled="rule.of-its-own")]))
     [entry] = ledger.entries()
