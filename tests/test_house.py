@@ -29,13 +29,11 @@ MACHINERY = ("contracts", "translators", "sandbox")
 
 
 def sources(*places: str, suffixes: tuple[str, ...] = (".py",)) -> list[Path]:
-    found = [
-        Path(folder) / name
-        for place in places
-        for folder, _, names in os.walk(ROOT / place)
-        for name in names
-        if name.endswith(suffixes)
-    ]
+    found: list[Path] = []
+    for place in places:
+        for folder, below, names in os.walk(ROOT / place):
+            below[:] = [name for name in below if name != "node_modules"]  # what others wrote
+            found += [Path(folder) / name for name in names if name.endswith(suffixes)]
     return sorted(found)
 
 

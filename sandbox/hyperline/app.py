@@ -18,6 +18,7 @@ from sandbox.hyperline import (
     events,
     listing,
     messages,
+    prices,
     reading,
     webhooks,
 )
@@ -41,10 +42,12 @@ IDEMPOTENCY = Policy(
 INGESTION = replace(IDEMPOTENCY, switch="hyperline.idempotency.ingest")
 
 INGEST: Mapping[str, Operation] = {
-    "ingest": partial(events.ingest, status=201),
-    "ingest-v2": partial(events.ingest, status=202),
+    "ingest": partial(prices.ingest, status=201),
+    "ingest-v2": partial(prices.ingest, status=202),
     "ingest-batch": partial(events.ingest_batch, status=201, created="events_created"),
     "ingest-batch-v2": partial(events.ingest_batch, status=202, created="events_accepted"),
+    "ingest-with-prices": prices.calculate,
+    "simulate-prices": prices.simulate,
 }
 CORE: Mapping[str, Operation] = {
     "create-customer": customers.create,
@@ -61,6 +64,7 @@ CORE: Mapping[str, Operation] = {
 
 OTHERS: Mapping[str, Operation] = {
     "list-events": reading.list_all,
+    "list-prices": prices.list_all,
     "list-customers": listing.list_v1,
     "list-customers-v2": listing.list_v2,
     "fetch-customer-portal": customers.portal,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from contracts.model import BadValue, Json
-from sandbox.hyperline import endpoints
+from sandbox.hyperline import endpoints, groups
 from sandbox.hyperline.fates import fates
 from sandbox.hyperline.happenings import Happening
 from sandbox.hyperline.moments import moment
@@ -45,6 +45,8 @@ FUNCTIONS: Mapping[str, Callable[[Account, Arguments, datetime], Json]] = {
     "pending-customers": pending_customers,
     "send-test-webhook": endpoints.send_test,
     "webhooks": endpoints.show,
+    "declare-price-group": groups.declare,
+    "price-groups": groups.show,
 }
 
 

@@ -28,6 +28,7 @@ def delete(call: Call) -> Decision:
     for one in gone:
         del state.seen[one.name]
         state.waiting.pop(one.name, None)
+        state.priced.pop(one.name, None)
     return Decision(Reply.json(len(gone)), effects, _missed(call.body, gone))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, islice
 from typing import Any
 
@@ -12,7 +12,15 @@ from contracts.model import Violation
 from sandbox.batch import Batch
 from sandbox.body import content, parse
 from sandbox.hyperline import errors
-from sandbox.hyperline.customers import imported
+from sandbox.hyperline.admission import (
+    UNKNOWN_CUSTOMER,
+    Place,
+    admit,
+    current,
+    stranger,
+    terms,
+    unused,
+)
 from sandbox.hyperline.fates import fates
 from sandbox.hyperline.objections import MIXED, invalid, mixed
 from sandbox.hyperline.rules import (
@@ -24,19 +32,17 @@ from sandbox.hyperline.rules import (
     strangers,
     unknown_keys,
 )
-from sandbox.hyperline.salvage import lost, rejected
-from sandbox.hyperline.state import PENDING, Arrival, State
+from sandbox.hyperline.salvage import rejected
+from sandbox.hyperline.state import Arrival, State
 from sandbox.reply import Decision, Effects, Refusal, Reply
 from sandbox.room import Call
 
-__all__ = ["ingest", "ingest_batch"]
+__all__ = ["admitted", "ingest_batch", "keep", "kept"]
 
-UNKNOWN_CUSTOMER = PENDING
 TOLD = 100
 """How many ignored keys are told of; one mistake in a template makes thousands."""
 
 Event = Mapping[str, Any]
-Place = Callable[[int], str]
 
 
 def _whole(_: int) -> str:
@@ -47,62 +53,62 @@ def _item(index: int) -> str:
     return f"$[{index}]"
 
 
-def ingest(call: Call, status: int) -> Decision:
+def keep(call: Call, status: int) -> Decision:
     """One event: kept, or refused."""
-    _current(call)
-    terms, event = _terms(call), call.body
-    found = list(objections(event, "$", terms))
-    if found:
-        raise Refusal(errors.invalid(found), found, rejected([event], found[0].rule))
-    unknown = strangers([event], call.account.state)
-    _admit(call, [event], unknown, _whole)
-    effects = _kept(call, [event], lambda raw: [parse(raw)], terms)
+    given = admitted(call)
+    effects = kept(call, given)
     body = b"{}" if call.setting("hyperline.ingest.reply") == "object" else b""
     reply = Reply(status, body, "application/json" if body else None)
-    return Decision(reply, effects, _ignored([event], _whole, terms))
+    return Decision(reply, effects, _ignored([call.body], _whole, given))
+
+
+def admitted(call: Call) -> Terms:
+    """The terms by which one event may be kept. Raises Refusal where it may not."""
+    current(call)
+    given, event = terms(call), call.body
+    found = [*objections(event, "$", given), *unused(call, [event], _whole)]
+    if found:
+        raise Refusal(errors.invalid(found), found, rejected([event], found[0].rule))
+    admit(call, [event], strangers([event], call.account.state), _whole)
+    return given
+
+
+def kept(call: Call, given: Terms) -> tuple[Effects, ...]:
+    """Keep the one event that a request brought."""
+    return _kept(call, [call.body], lambda raw: [parse(raw)], given)
 
 
 def ingest_batch(call: Call, status: int, created: str) -> Decision:
     """Several events; `created` names those kept in the answer, beside events_failed."""
-    _current(call)
-    terms, events = _terms(call), call.body
-    faulty = _faulty(call, terms)
+    current(call)
+    given, events = terms(call), call.body
+    faulty = _faulty(call, given)
     sound: Sequence[int] = range(len(events))
     if faulty:
         sound = [index for index in sound if index not in faulty]
     good = [events[index] for index in sound] if faulty else events
     missing = _missing(call, good, lambda index: _item(sound[index]))
-    kept = [e for i, e in enumerate(good) if i not in missing] if missing else good
+    stored = [e for i, e in enumerate(good) if i not in missing] if missing else good
     failed = _failures(call, faulty, sound, missing)
-    effects = _kept(call, kept, parse, terms, whole=not failed)
+    effects = _kept(call, stored, parse, given, whole=not failed)
     found = [*chain.from_iterable(faulty.values()), *missing.values()]
-    answer = {created: _echo(kept), "events_failed": [_known(events[i]) for i in failed]}
+    answer = {created: _echo(stored), "events_failed": [_known(events[i]) for i in failed]}
     return Decision(
         Reply.json(answer, status),
         (*_dropped(failed, events), *effects),
-        (*found, *_ignored(events, _item, terms)),
+        (*found, *_ignored(events, _item, given)),
     )
 
 
-def _current(call: Call) -> None:
-    """By switch, only one version's path is there (rule hyperline.ingest.current)."""
-    rule, version = "hyperline.ingest.current", "v2" if call.endpoint.name.endswith("v2") else "v1"
-    if call.setting(rule) not in ("both", version):
-        why = f"the switch leaves {call.setting(rule)} alone"
-        finding = Violation("$", why, call.request.path, rule)
-        raise Refusal(
-            errors.unknown_path(call.request), [finding], lost(call.body, call.endpoint, rule)
-        )
-
-
-def _faulty(call: Call, terms: Terms) -> dict[int, list[Violation]]:
+def _faulty(call: Call, given: Terms) -> dict[int, list[Violation]]:
     """What is wrong with single events, where that does not refuse the whole batch."""
-    faulty = invalid(call, _item, terms)
+    faulty = invalid(call, _item, given)
     if call.setting("hyperline.batch.invalid") == "refuse":
         _refuse(call, list(chain.from_iterable(faulty.values())))
     odd = mixed(call, _item, faulty)
     if call.setting(MIXED) == "reject":
         _refuse(call, list(chain.from_iterable(odd.values()))[:1])
+    _refuse(call, unused(call, [e for i, e in enumerate(call.body) if i not in faulty], _item))
     return {**faulty, **odd}
 
 
@@ -117,8 +123,8 @@ def _missing(call: Call, good: Sequence[Event], place: Place) -> dict[int, Viola
     unknown = strangers(good, call.account.state)
     made = call.setting(UNKNOWN_CUSTOMER) == "auto-create"
     if not made and call.setting("hyperline.batch.unknown-customer") == "fail-each":
-        return {index: _stranger(good[index], place(index)) for index in unknown}
-    _admit(call, good, unknown, place)
+        return {index: stranger(good[index], place(index)) for index in unknown}
+    admit(call, good, unknown, place)
     return {}
 
 
@@ -136,34 +142,16 @@ def _failures(
     return rules if by_cause else dict(sorted(rules.items()))
 
 
-def _admit(call: Call, events: Sequence[Event], unknown: Sequence[int], place: Place) -> None:
-    """Make the customers that do not exist, or refuse, as the switch says."""
-    if not unknown:
-        return
-    way = call.setting(UNKNOWN_CUSTOMER)
-    if way != "auto-create":
-        found = [_stranger(events[index], place(index)) for index in unknown]
-        status = 404 if way == "reject-404" else 400
-        raise Refusal(errors.customer_not_found(status), found, rejected(events, UNKNOWN_CUSTOMER))
-    for external_id in dict.fromkeys(events[index]["customer_id"] for index in unknown):
-        imported(call, external_id)
-
-
-def _stranger(event: Event, place: str) -> Violation:
-    why = "no customer has this id or external_id"
-    return Violation(f"{place}.customer_id", why, event["customer_id"], UNKNOWN_CUSTOMER)
-
-
 def _kept(
-    call: Call, events: Sequence[Event], read: Any, terms: Terms, *, whole: bool = True
+    call: Call, events: Sequence[Event], read: Any, given: Terms, *, whole: bool = True
 ) -> tuple[Effects, ...]:
     """Keep these events. `whole` says that they are all the request brought."""
     state: State = call.account.state
     if not events:
         return ()
     raw = content(call.request) if whole else orjson.dumps(events)
-    arrival = state.arrived(Batch(raw, len(events), read, call.now), terms.identity)
-    return tuple(_effects(settle(events, arrival, terms), arrival))
+    arrival = state.arrived(Batch(raw, len(events), read, call.now), given.identity)
+    return tuple(_effects(settle(events, arrival, given), arrival))
 
 
 def _effects(done: Settled, arrival: Arrival) -> Iterator[Effects]:
@@ -190,20 +178,10 @@ def _known(event: Event) -> Event:
     return {key: event[key] for key in FIELDS if key in event}
 
 
-def _ignored(events: Sequence[Event], place: Place, terms: Terms) -> tuple[Violation, ...]:
+def _ignored(events: Sequence[Event], place: Place, given: Terms) -> tuple[Violation, ...]:
     """Keys that are left aside (rule hyperline.ingest.unknown-key); most events have none."""
     odd = [i for i, event in enumerate(events) if len(event) > len(FIELDS)]
-    if not odd or terms.unknown_keys == "reject":
+    if not odd or given.unknown_keys == "reject":
         return ()
     every = (unknown_keys(events[index], place(index)) for index in odd)
     return tuple(islice(chain.from_iterable(every), TOLD))
-
-
-def _terms(call: Call) -> Terms:
-    return Terms(
-        identity=call.setting("hyperline.ingest.identity"),
-        timestamps=call.setting("hyperline.ingest.timestamp"),
-        nulls=call.setting("hyperline.ingest.record-null"),
-        unknown_keys=call.setting("hyperline.ingest.unknown-key"),
-        archived=call.setting("hyperline.ingest.archived-customer"),
-    )

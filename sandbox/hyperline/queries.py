@@ -9,7 +9,7 @@ from contracts.model import Violation
 from sandbox.hyperline import errors
 from sandbox.reply import Refusal
 
-__all__ = ["FAR", "number", "one_of", "refused"]
+__all__ = ["FAR", "flag", "number", "one_of", "refused"]
 
 NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?")
 FAR = 10**9
@@ -35,6 +35,11 @@ def one_of(query: Mapping[str, str], name: str, values: tuple[str, ...], rule: s
     if text not in values:
         raise refused(name, f"{name} is {' or '.join(values)}", text, rule)
     return text
+
+
+def flag(query: Mapping[str, str], name: str, rule: str) -> bool:
+    """Whether the query says true; null and nothing are false. Raises Refusal."""
+    return one_of(query, name, ("false", "true", "null", ""), rule) == "true"
 
 
 def refused(name: str, why: str, value: str | None, rule: str) -> Refusal:

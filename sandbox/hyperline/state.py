@@ -14,6 +14,7 @@ from typing import Any
 from sandbox.hyperline.happenings import Happening, Sent
 from sandbox.hyperline.identity import named
 from sandbox.hyperline.metering import Aggregator, metered
+from sandbox.hyperline.pricing import Calculation, Group
 from sandbox.reply import Usage
 
 __all__ = ["ARCHIVED", "PENDING", "Arrival", "Customer", "Endpoint", "Event", "State", "Waiting"]
@@ -98,6 +99,8 @@ class State:
     either, by identity. `aggregators` say what is billed, once one was `declared`. `happenings` is
     what webhook endpoints are to be told, oldest first, and `messages` what they were told last;
     `told` counts them. `endpoints` are the living ones, by id.
+    `groups` are price groups by name, `calculations` what they came to by id, and `priced` says of
+    an event, by identity, which was its first.
     """
 
     customers: dict[str, Customer] = field(default_factory=dict)
@@ -115,6 +118,9 @@ class State:
     messages: deque[Sent] = field(default_factory=lambda: deque(maxlen=TOLD))
     told: int = 0
     endpoints: dict[str, Endpoint] = field(default_factory=dict)
+    groups: dict[str, Group] = field(default_factory=dict)
+    calculations: dict[str, Calculation] = field(default_factory=dict)
+    priced: dict[str, str] = field(default_factory=dict)
 
     def known(self, customer_id: str) -> Customer | None:
         """The customer of that Hyperline id or external id (rule hyperline.ingest.customer)."""
@@ -162,6 +168,11 @@ class State:
             return []
         names = [name for name, waits in self.waiting.items() if waits.customer == id]
         return [self.waiting.pop(name) for name in names]
+
+    def event_types(self) -> set[str]:
+        """The types of events that something is billed by."""
+        counted = {aggregator.shown["entity"] for aggregator in self.aggregators.values()}
+        return counted | {group.event_type for group in self.groups.values()}
 
     def payer(self, id: str) -> str:
         """The name the ledger bills: the external id, or Hyperline's where there is none."""

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from sandbox.account import Account
+from sandbox.acts import perform
 from sandbox.app import Options, Sandbox, create_app
 from sandbox.faults import Fault
 from sandbox.server import Running
@@ -136,6 +137,27 @@ def test_what_asks_first_deletes_when_told_yes(ask: Ask, acme: None, account: Ac
     assert ask(*delete, "all", typed="y\n") == 0
     sent = [json.loads(exchange.request.body) for exchange in account.journal.after(1)]
     assert sent == [{"matching": "event_type", "event_type": "api_call"}, {"matching": "all"}]
+
+
+def test_prices_are_simulated_calculated_and_looked_up(
+    ask: Ask, acme: None, account: Account
+) -> None:
+    group = {"name": "calls", "event_type": "api_call", "unit_price": "0.5", "tax_rate": 20}
+    perform(
+        account,
+        "dashboard",
+        {"name": "declare-price-group", "arguments": group},
+        account.clock.now(),
+    )
+    record = ("--event-type", "api_call", "--record", json.dumps({"id": "1"}))
+    [price] = ask("events", "simulate-prices", *record)["result"]
+    assert (price["amount_excluding_tax"], price["total_amount"]) == (0.5, None)
+    assert billed(account) == {}
+    of = ("--customer-id", "acme", "--timestamp", TIME, "--include-tax")
+    told = ask("events", "calculate-prices", *record, *of)
+    assert (told["result"][0]["tax_amount"], billed(account)) == (0.1, {"api_call": 1})
+    [again] = ask("events", "get-prices", "--calculation-id", told["id"])
+    assert (again["id"], again["result"][0]["record"]) == (told["id"], {"id": "1"})
 
 
 def test_a_429_is_waited_out_as_long_as_it_says(ask: Ask, acme: None, account: Account) -> None:
