@@ -13,6 +13,7 @@ from sandbox.account import Account
 from sandbox.clock import parse
 from sandbox.faults import Fault
 from sandbox.profile import profile
+from sandbox.scenario import preset
 
 __all__ = ["ACTS", "clock_state", "perform"]
 
@@ -93,12 +94,37 @@ def _settings(account: Account, arguments: Arguments, _: datetime) -> Any:
         raise
 
 
-def _add_fault(account: Account, arguments: Arguments, _: datetime) -> Any:
-    fault = Fault.read(dict(arguments))
+def _add_fault(account: Account, arguments: Arguments, now: datetime) -> Any:
+    """A fault, a list of them or those of a preset: all or none."""
+    faults = _faults(account, arguments)
     known = [endpoint.name for endpoint in account.room.contract.endpoints]
-    if fault.endpoint is not None and fault.endpoint not in known:
-        raise BadValue("endpoint", fault.endpoint, _one_of(known, fault.endpoint))
-    account.faults.add(fault)
+    for fault in faults:
+        if fault.endpoint is not None and fault.endpoint not in known:
+            raise BadValue("endpoint", fault.endpoint, _one_of(known, fault.endpoint))
+    for fault in faults:
+        account.faults.add(fault, now)
+
+
+def _faults(account: Account, arguments: Arguments) -> list[Fault]:
+    if "preset" in arguments:
+        return _preset(account, arguments)
+    if "faults" not in arguments:
+        return [Fault.read({**arguments})]
+    given = arguments["faults"]
+    if len(arguments) > 1 or not isinstance(given, list):
+        raise BadValue("faults", given, "a list of faults, and nothing beside it")
+    return [Fault.read(one if isinstance(one, dict) else {"kind": one}) for one in given]
+
+
+def _preset(account: Account, arguments: Arguments) -> list[Fault]:
+    """`{"preset": "flaky", "seed": 7}`."""
+    unknown = arguments.keys() - {"preset", "seed"}
+    if unknown:
+        raise UnknownSetting(min(unknown), known=["preset", "seed"])
+    seed = arguments.get("seed", 0)
+    if isinstance(seed, bool) or not isinstance(seed, int):
+        raise BadValue("seed", seed, "a whole number")
+    return preset(str(arguments["preset"]), seed).of(account.vendor)
 
 
 def _one_of(known: list[str], given: str) -> str:

@@ -20,7 +20,7 @@ from contracts.model import MeterboxError, Violation
 from contracts.schema import Schema
 from sandbox.environment import Override, overrides
 
-__all__ = ["FILE", "ConfigFault", "Table", "schema", "table"]
+__all__ = ["FILE", "ConfigFault", "Table", "plain", "schema", "table"]
 
 FILE = Path("meterbox.toml")
 RIVALS = {"api_key": "api_key_file", "api_key_file": "api_key"}
@@ -54,7 +54,7 @@ def table(file: Path | None, environ: Mapping[str, str]) -> Table:
 def _read(file: Path) -> Table:
     """A file's tables, its paths made to begin at its folder."""
     try:
-        tree: Table = _plain(tomllib.loads(file.read_text(encoding="utf-8")))
+        tree: Table = plain(tomllib.loads(file.read_text(encoding="utf-8")))
     except FileNotFoundError as fault:
         raise ConfigFault([f"{file}: does not exist"]) from fault
     except OSError as fault:
@@ -79,7 +79,7 @@ def _environment(environ: Mapping[str, str]) -> list[Override]:
             continue
         tree: Table = {}
         _place(tree, found)
-        wrong = violations(_plain(tree), schema(), rule="config")
+        wrong = violations(plain(tree), schema(), rule="config")
         problems += [f"{found.variable}: {_told(violation)}" for violation in wrong]
         placed.append(found)
     if problems:
@@ -104,13 +104,15 @@ def _anchor(section: Table, folder: Path) -> None:
         section["vendors"] = [str(folder / Path(name).expanduser()) for name in section["vendors"]]
 
 
-def _plain(node: Any) -> Any:
+def plain(node: Any) -> Any:
     """TOML's dates and unbounded numbers as text, which JSON Schema can refuse."""
     if isinstance(node, dict):
-        return {key: _plain(value) for key, value in node.items()}
+        return {key: plain(value) for key, value in node.items()}
     if isinstance(node, list):
-        return [_plain(value) for value in node]
-    if isinstance(node, date | time) or (isinstance(node, float) and not isfinite(node)):
+        return [plain(value) for value in node]
+    if isinstance(node, date | time):
+        return node.isoformat()
+    if isinstance(node, float) and not isfinite(node):
         return str(node)
     return node
 

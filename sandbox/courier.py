@@ -92,6 +92,8 @@ class Courier:
             delivery.attempts.append(attempt)
             if attempt.good:
                 delivery.outcome = "delivered"
+                if account.faults.strike_webhook(account.clock.now()) is not None:
+                    delivery.attempts.append(await self._attempt(account, delivery, target))
                 return
         delivery.outcome = "failed"
 

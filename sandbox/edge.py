@@ -7,8 +7,9 @@ from starlette.types import Receive, Scope, Send
 from sandbox.body import LARGEST
 from sandbox.exchange import Desk, Lost
 from sandbox.journal import Exchange
+from sandbox.mishaps import MISHAPS, Answer
 from sandbox.paths import Place
-from sandbox.reply import Request
+from sandbox.reply import Headers, Request
 
 __all__ = ["EXTENSION", "Edge", "read"]
 
@@ -39,7 +40,18 @@ class Edge:
         except Lost as lost:
             await _disconnect(scope, receive, reset=lost.reset)
             return
-        await _answer(exchange, request, self.desk.room.always, send)
+        headers = _headers(exchange, self.desk.room.always)
+        fault, connection = exchange.fault, scope.get("extensions", {}).get(EXTENSION)
+        body = b"" if request.method == "HEAD" else exchange.reply.body
+        if fault is None or fault.kind not in MISHAPS or not body:  # nothing can befall no body
+            await _answer(exchange.reply.status, headers, body, send)
+            return
+        answer = Answer(
+            exchange.reply.status, headers, body, fault.seconds, connection, self.desk.sleep
+        )
+        await MISHAPS[fault.kind](answer, send)
+        if connection is not None and connection.closed:
+            await _gone(receive)
 
 
 async def read(receive: Receive) -> bytes | None:
@@ -61,9 +73,7 @@ async def read(receive: Receive) -> bytes | None:
     return b"".join(parts)[: LARGEST + 1]
 
 
-async def _answer(
-    exchange: Exchange, request: Request, always: tuple[tuple[bytes, bytes], ...], send: Send
-) -> None:
+def _headers(exchange: Exchange, always: Headers) -> list[tuple[bytes, bytes]]:
     reply = exchange.reply
     headers = [
         (b"content-length", str(len(reply.body)).encode()),
@@ -75,8 +85,11 @@ async def _answer(
         headers.append((b"content-type", reply.media.encode()))
     if reply.status in (204, 304):
         del headers[0]
-    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
-    body = b"" if request.method == "HEAD" else reply.body
+    return headers
+
+
+async def _answer(status: int, headers: list[tuple[bytes, bytes]], body: bytes, send: Send) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
@@ -86,5 +99,9 @@ async def _disconnect(scope: Scope, receive: Receive, *, reset: bool) -> None:
     if connection is None:
         raise ConnectionResetError("the connection was reset" if reset else "no answer came")
     connection.abort() if reset else connection.close()
+    await _gone(receive)
+
+
+async def _gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -11,11 +11,12 @@ from datetime import datetime
 from typing import Any
 
 from contracts.conformance import MOST, violations
-from contracts.model import Auth, Endpoint, MeterboxError, Violation
+from contracts.model import Endpoint, MeterboxError, Violation
 from contracts.schema import Schema
 from sandbox.account import Account, Accounts
 from sandbox.auth import Credential, credential
 from sandbox.body import Unreadable, content
+from sandbox.door import astray, stranger
 from sandbox.faults import Fault
 from sandbox.idempotency import echoed
 from sandbox.journal import Exchange
@@ -26,6 +27,7 @@ from sandbox.room import Call, Room
 __all__ = ["Desk", "Lost", "Sleep"]
 
 LOG = logging.getLogger(__name__)
+LOST = ("reset", "lost-reply", "reset-after")
 Sleep = Callable[[float], Awaitable[None]]
 Written = Callable[[], Awaitable[None]]
 
@@ -73,8 +75,8 @@ class Desk:
                 return replace(exchange, reply=self.room.words.failing(503, None))
         if self.send is not None and account.webhooks.waiting:
             self.send(account)
-        if fault is not None and fault.kind in ("reset", "lost-reply"):
-            raise Lost(reset=fault.kind == "reset")
+        if fault is not None:
+            await self._after(fault)
         return exchange
 
     async def _before(
@@ -82,14 +84,22 @@ class Desk:
     ) -> Fault | None:
         """What goes wrong before the request is decided; a delay keeps it under way so long."""
         operation = self.room.operations[endpoint.name] if endpoint else None
-        fault = account.faults.strike(endpoint.name if endpoint else None)
+        now = account.clock.now()
+        fault = account.faults.strike(endpoint.name if endpoint else None, now)
         if fault is not None and fault.kind == "delay":
             with account.in_flight.held(request, operation):
                 await self.sleep(fault.seconds)
-        undisturbed = fault is None or fault.kind == "delay"
+        undisturbed = fault is None or fault.kind not in ("status", "reset", "in-flight")
         if undisturbed and account.in_flight.before(request, operation):
             return Fault("in-flight")
         return fault
+
+    async def _after(self, fault: Fault) -> None:
+        """What goes wrong once the request was applied and noted. Raises Lost."""
+        if fault.kind in LOST:
+            raise Lost(reset=fault.kind != "lost-reply")
+        if fault.kind == "late-reply":
+            await self.sleep(fault.seconds)
 
     async def _safe(self) -> bool:
         """Whether what was noted is on disk. If not, the caller must not take it for done."""
@@ -111,7 +121,7 @@ class Desk:
         endpoint = endpoints.get(request.method)
         found = self._credential(request, endpoint)
         account = self._account(found)
-        account.faults.strike(endpoint.name if endpoint else None)
+        account.faults.strike(endpoint.name if endpoint else None, now)
         return self.settle(account, request, endpoints, found, fault, now)
 
     def _credential(self, request: Request, endpoint: Endpoint | None) -> Credential:
@@ -144,6 +154,8 @@ class Desk:
             decision = Decision(self._struck(fault))
         else:
             decision = self._guarded(account, request, endpoint, endpoints, found, fault, now)
+            if fault is not None and fault.kind == "status-after":
+                decision = replace(decision, reply=self._struck(fault))
         if self.room.dress is not None and decision.reply.status:
             reply = self.room.dress(account, endpoint, decision.reply, now)
             decision = replace(decision, reply=reply)
@@ -186,9 +198,9 @@ class Desk:
     ) -> Decision:
         try:
             if endpoint is None:
-                raise self._astray(request, endpoints)
+                raise astray(self.room, request, endpoints)
             if found.problem is not None and not self._tolerated(found, endpoint):
-                raise self._stranger(found, request, endpoint.auth or self.room.contract.auth)
+                raise stranger(self.room, request, found, endpoint.auth)
             odd = self._odd_media(account, request, endpoint)
             body = self._body(account, request, endpoint)
             concurrent = fault is not None and fault.kind == "in-flight"
@@ -271,29 +283,9 @@ class Desk:
         rules = {finding.rule for finding in refusal.decision.findings}
         return rules <= self.room.contract.overlooked
 
-    def _astray(self, request: Request, endpoints: Mapping[str, Endpoint]) -> Refusal:
-        if endpoints:
-            why = f"{request.method} is not among {', '.join(endpoints)}"
-            finding = Violation("$", why, request.method, self._rule("method"))
-            return Refusal(self.room.words.wrong_method(request, list(endpoints)), [finding])
-        why = f"{self.room.contract.title} has no {request.path}"
-        finding = Violation("$", why, request.path, self._rule("path"))
-        return Refusal(self.room.words.unknown_path(request), [finding])
-
     def _tolerated(self, found: Credential, endpoint: Endpoint) -> bool:
         """Whether the operation is to judge a faulty credential, and not the door."""
         return endpoint.public or found.problem in self.room.tolerates
-
-    def _stranger(self, found: Credential, request: Request, auth: Auth) -> Refusal:
-        schemes = " or ".join(auth.schemes)
-        told = {
-            "missing": f"no credential; {self.room.contract.title} looks for {schemes}",
-            "refused": "a key that begins with bad_ is always refused",
-            "shape": f"the key does not match {auth.pattern}",
-            "unknown": "the credential belongs to no account here",
-        }[found.problem or "missing"]
-        finding = Violation("$", told, None, self._rule("auth"))
-        return Refusal(self.room.words.unauthorized(found.problem or "missing", request), [finding])
 
     def _rule(self, name: str) -> str:
         return f"{self.room.contract.vendor}.{name}"

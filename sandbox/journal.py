@@ -53,7 +53,7 @@ class Exchange:
     @property
     def verdict(self) -> Verdict:
         """One word: what a person wants to know first."""
-        if self.fault is not None and self.fault.kind in ("status", "reset"):
+        if self.fault is not None and self.fault.kind in ("status", "status-after", "reset"):
             return "fault"
         if self.reply.status >= 400 or self.reply.refuses:
             return "refused"

@@ -56,9 +56,18 @@ class Connection:
             peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         self._transport.abort()
 
+    def write(self, sent: bytes) -> None:
+        """Send bytes as they are."""
+        self._transport.write(sent)
+
     def close(self) -> None:
-        """Close the connection in good order, without an answer."""
+        """Close the connection in good order, without more of an answer."""
         self._transport.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed from here."""
+        return bool(self._transport.is_closing())
 
 
 class Protocol(HttpToolsProtocol):

@@ -83,7 +83,7 @@ def test_commands_run_in_order() -> None:
         done = subprocess.run(
             ["bash", "-c", script.replace("http://127.0.0.1:4020", server.url)],
             cwd=ROOT,
-            env={**os.environ, "PATH": path},
+            env={**os.environ, "PATH": path, "METERBOX_URL": server.url},
             capture_output=True,
             text=True,
         )

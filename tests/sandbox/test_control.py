@@ -5,6 +5,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from contracts.schema import Schema
 from sandbox.account import Account
 from sandbox.app import Sandbox
 from sandbox.auth import redacted
+from sandbox.faults import Fault
 from sandbox.journal import Journal
 from sandbox.server import Running
 from tests.acme import inside, usage
@@ -197,7 +199,7 @@ def test_a_turn_that_cannot_be_leaves_the_clock_alone(
 
 def test_faults_are_added_shown_and_cleared(ask: Ask, at: str) -> None:
     fault = {"kind": "status", "endpoint": "record-usage", "times": 2, "status": 429}
-    whole = {**fault, "skip": 0, "seconds": 0.0, "retry_after": None}
+    whole = {**asdict(Fault("status")), **fault}
     assert ask("POST", f"{at}/faults", json=fault).json() == {"faults": [whole]}
     ask("POST", "/acme/usage", json={"events": [usage()]})
     assert ask("GET", f"{at}/faults").json() == {"faults": [{**whole, "times": 1}]}
@@ -209,7 +211,7 @@ def test_faults_are_added_shown_and_cleared(ask: Ask, at: str) -> None:
     [
         (
             {"kind": "lost"},
-            "kind: 'lost' is not one of delay, status, reset, lost-reply, in-flight",
+            "kind: 'lost' is not one of delay, status, reset, in-flight, status-after",
         ),
         ({"kind": "reset", "tmes": 1}, "Did you mean 'times'?"),
         ({"kind": "reset", "endpoint": "record-use"}, "did you mean 'record-usage'?"),

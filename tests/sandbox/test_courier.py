@@ -134,6 +134,22 @@ def test_a_failed_delivery_is_tried_again_on_the_accounts_clock(
     assert {got.path for got in receiver.received} == {"/hook"}
 
 
+def test_a_delivered_webhook_may_come_again(acme_told: Acme, receiver: Receiver) -> None:
+    fault = {"kind": "duplicate-webhook"}
+    acme_told.http.post(f"{acme_told.at}/faults", json=fault).raise_for_status()
+    acme_told.send("e1", "e2")
+    acme_told.outcome("delivered", "delivered")
+    until(lambda: len(receiver.received) == 3)
+    first, second = acme_told.shown()["deliveries"]
+    assert {len(first["attempts"]), len(second["attempts"])} == {1, 2}
+    assert [
+        e["outcome"] for e in acme_told.http.get(f"{acme_told.at}/ledger").json()["entries"]
+    ] == [
+        "accepted",
+        "accepted",
+    ]
+
+
 def test_after_the_last_try_a_delivery_has_failed_and_can_be_sent_again(
     acme_told: Acme, receiver: Receiver
 ) -> None:

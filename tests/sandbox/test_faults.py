@@ -1,6 +1,7 @@
 """Faults strike when they are set to, as often as they are set to, before or after applying."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,7 +12,7 @@ from sandbox.account import Account
 from sandbox.app import Sandbox
 from sandbox.faults import Fault, Faults
 from sandbox.server import Running
-from tests.acme import inside, usage
+from tests.acme import NOW, inside, usage
 
 
 def struck(*faults: Fault, requests: int = 5, endpoint: str | None = "record-usage") -> list[str]:
@@ -19,7 +20,7 @@ def struck(*faults: Fault, requests: int = 5, endpoint: str | None = "record-usa
     set_up = Faults()
     for fault in faults:
         set_up.add(fault)
-    strikes = [set_up.strike(endpoint) for _ in range(requests)]
+    strikes = [set_up.strike(endpoint, NOW) for _ in range(requests)]
     return [fault.kind if fault else "-" for fault in strikes]
 
 
@@ -43,19 +44,54 @@ def test_a_fault_of_one_endpoint_spares_the_others() -> None:
     assert struck(fault, endpoint=None, requests=1) == ["-"]
 
 
+def test_it_takes_every_nth_of_what_it_does_not_let_pass() -> None:
+    fault = Fault("reset", times=None, skip=1, every=2)
+    assert struck(fault, requests=6) == ["-", "-", "reset", "-", "reset", "-"]
+
+
+def test_a_lot_is_drawn_from_the_seed_and_from_nothing_else() -> None:
+    def drawn(seed: int) -> list[str]:
+        return struck(Fault("reset", times=None, probability=0.3, seed=seed), requests=1_000)
+
+    assert drawn(1) == drawn(1) != drawn(2)
+    assert 250 < drawn(1).count("reset") < 350
+    assert struck(Fault("reset", times=None, probability=0)) == ["-"] * 5
+
+
+def test_it_strikes_within_its_times_and_is_gone_after_its_life() -> None:
+    faults = Faults()
+    since, until = NOW + timedelta(minutes=1), NOW + timedelta(minutes=2)
+    timed = Fault("reset", times=None, since=since.isoformat(), until=until.isoformat())
+    faults.add(timed, NOW)
+    faults.add(Fault("delay", times=None, ttl="90s"), NOW)
+    seen = [faults.strike(None, NOW + timedelta(seconds=at)) for at in (0, 60, 89, 90, 119, 120)]
+    kinds = [fault.kind if fault else "-" for fault in seen]
+    assert kinds == ["delay", "reset", "reset", "reset", "reset", "-"]
+    assert not faults
+
+
+def test_what_is_of_webhooks_spares_requests() -> None:
+    assert struck(Fault("duplicate-webhook")) == ["-"] * 5
+    faults = Faults()
+    faults.add(Fault("duplicate-webhook"))
+    faults.add(Fault("reset"))
+    strikes = [faults.strike_webhook(NOW) for _ in range(2)]
+    assert [fault.kind if fault else "-" for fault in strikes] == ["duplicate-webhook", "-"]
+
+
 def test_a_cleared_fault_never_strikes() -> None:
     faults = Faults()
     faults.add(Fault("reset", times=3))
-    faults.strike(None)
+    faults.strike(None, NOW)
     assert [(fault.kind, left) for fault, left in faults.pending()] == [("reset", 2)]
     faults.clear()
-    assert (bool(faults), faults.strike(None)) == (False, None)
+    assert (bool(faults), faults.strike(None, NOW)) == (False, None)
 
 
 @pytest.mark.parametrize(
     ("given", "error", "said"),
     [
-        ({"kind": "explode"}, BadValue, "delay, status, reset, lost-reply"),
+        ({"kind": "explode"}, BadValue, "delay, status, reset, in-flight"),
         ({"kind": "status", "status": 200}, BadValue, "400 to 599"),
         ({"kind": "reset", "times": 0}, BadValue, "times >= 1"),
         ({"kind": "delay", "seconds": -1}, BadValue, "seconds"),
@@ -73,6 +109,12 @@ def test_a_cleared_fault_never_strikes() -> None:
         ({"kind": "reset", "endpoint": 7}, BadValue, "endpoint"),
         ({"kind": "status", "retry_after": "soon"}, BadValue, "retry_after"),
         ({"kind": "status", "retry_after": -1}, BadValue, "retry_after"),
+        ({"kind": "reset", "every": 0}, BadValue, "every >= 1"),
+        ({"kind": "reset", "probability": 1.5}, BadValue, "from 0 to 1"),
+        ({"kind": "reset", "probability": "half"}, BadValue, "probability"),
+        ({"kind": "reset", "ttl": "soon"}, BadValue, "ttl"),
+        ({"kind": "reset", "since": "today"}, BadValue, "since"),
+        ({"kind": "reset", "until": 5}, BadValue, "until"),
     ],
 )
 def test_a_fault_that_cannot_be_is_refused_in_one_line(
