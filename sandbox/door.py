@@ -25,7 +25,7 @@ def astray(room: Room, request: Request, endpoints: Mapping[str, Endpoint]) -> R
 
 
 def stranger(room: Room, request: Request, found: Credential, auth: Auth | None) -> Refusal:
-    """A credential that is missing, refused, misshapen or nobody's; `auth` is the endpoint's own."""
+    """A credential that is missing, refused, misshapen or unknown; `auth` is the endpoint's."""
     auth, problem = auth or room.contract.auth, found.problem or "missing"
     told = {
         "missing": f"no credential; {room.contract.title} looks for {' or '.join(auth.schemes)}",
