@@ -9,6 +9,7 @@ from typing import Any
 from contracts.conformance import json_path
 from contracts.model import Violation, did_you_mean
 from sandbox.amberflo import errors
+from sandbox.amberflo.attribution import attributed
 from sandbox.amberflo.rules import State
 from sandbox.amberflo.text import written
 from sandbox.reply import Decision, Refusal, Reply
@@ -94,7 +95,7 @@ def reinstate(call: Call) -> Decision:
     customer = _known(call, deleted)
     del customer["deleteTime"]
     customer["updateTime"] = _millis(call.now)
-    return Decision(Reply.json(customer))
+    return Decision(Reply.json(customer), attributed(state, customer["id"]))
 
 
 def visible(call: Call) -> list[Customer]:
@@ -124,7 +125,8 @@ def _put(call: Call, *, stripe: bool) -> Decision:
     if before is None:
         state.customers.pop(customer["id"], None)  # a deleted one, whose place is not the new one's
     state.customers[customer["id"]] = customer
-    return Decision(Reply.json(customer), findings=_unknown_keys(given))
+    effects = attributed(state, customer["id"])
+    return Decision(Reply.json(customer), effects, _unknown_keys(given))
 
 
 def _customer(
@@ -189,8 +191,7 @@ def _unknown(
 def _find(call: Call, id: str) -> Customer | None:
     """The customer of that id, unless it is deleted (rule amberflo.customer.deleted)."""
     state: State = call.account.state
-    customer = state.customers.get(id)
-    return customer if customer is not None and "deleteTime" not in customer else None
+    return state.customers[id] if state.knows(id) else None
 
 
 def _named(call: Call) -> Customer | None:

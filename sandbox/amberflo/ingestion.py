@@ -13,6 +13,7 @@ from contracts.conformance import violations
 from contracts.model import Violation
 from contracts.schema import Schema
 from sandbox.amberflo import errors
+from sandbox.amberflo.attribution import credited
 from sandbox.amberflo.objections import Refused, ingests_rest, refused, within
 from sandbox.amberflo.records import (
     CANCEL,
@@ -37,6 +38,7 @@ BACKFILL = timedelta(days=60)
 MARK = "amberflo.ingest.cancel-value"
 VALUES = "amberflo.ingest.values"
 METERLESS = "amberflo.ingest.meter"
+STRANGER = "amberflo.ingest.unknown-customer"
 NOTHING = "amberflo.ingest.cancel-nothing"
 
 
@@ -164,17 +166,25 @@ def _effects(
     if whole and plain and len(done.accepted) == len(taken):
         held = partial(_held, beside=call.setting(VALUES) == "beside")
         accepted = Batch(content(call.request), len(taken), held, call.now)
-    groups: list[tuple[Outcome, Sequence[Record], str | None]] = [
-        ("accepted", accepted, None),
+    groups: list[tuple[Outcome, Sequence[Record], str]] = [
         ("late", done.late, "amberflo.ingest.past"),
         ("duplicate", done.duplicate, "amberflo.ingest.duplicate"),
         ("removed", done.removed, "amberflo.ingest.cancel"),
         ("unmatched", list(done.idle.values()), NOTHING),
         ("unmatched", list(done.meterless.values()), METERLESS),
     ]
-    return tuple(
-        Effects(outcome, items, rule, state.usage) for outcome, items, rule in groups if items
+    return (
+        *_credited(call, done.accepted, accepted, state),
+        *(Effects(outcome, items, rule, state.usage) for outcome, items, rule in groups if items),
     )
+
+
+def _credited(
+    call: Call, records: Sequence[Record], kept: Sequence[Record], state: State
+) -> tuple[Effects, ...]:
+    if call.setting(STRANGER) == "billed":
+        return (Effects("accepted", kept, None, state.usage),) if kept else ()
+    return credited(records, kept, state)
 
 
 def _held(raw: bytes, *, beside: bool) -> list[Record]:

@@ -16,7 +16,7 @@ import orjson
 from sandbox.amberflo.records import CANCEL, Record, cancelled, customer, has_meter
 from sandbox.reply import Usage
 
-__all__ = ["Ingestion", "State", "ingest"]
+__all__ = ["Ingestion", "State", "digest", "ingest"]
 
 
 @dataclass
@@ -25,11 +25,20 @@ class State:
 
     `names` is the digest of a whole record -> the name the ledger knows it by; `uses` counts the
     different records that came with one uniqueId. Deleted customers stay, with a deleteTime.
+    `waiting` is customerId -> records of a customer that is not there, among those of others;
+    `cancelled` holds the digests of records that were taken back.
     """
 
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
     names: dict[bytes, str] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, list[Sequence[Record]]] = field(default_factory=dict)
+    cancelled: set[bytes] = field(default_factory=set)
+
+    def knows(self, id: str) -> bool:
+        """Whether there is a customer of that id, which is not deleted."""
+        customer = self.customers.get(id)
+        return customer is not None and "deleteTime" not in customer
 
     def usage(self, record: Record) -> Usage:
         """A kept record bills its value under its meter (rule amberflo.ledger.quantity)."""
@@ -115,7 +124,9 @@ def _plain(records: Sequence[Record], oldest: int | None) -> bool:
 
 
 def _cancel(position: int, record: Record, before: Record, state: State, done: Ingestion) -> None:
-    if digest(before) in state.names:
+    mark = digest(before)
+    if mark in state.names:
+        state.cancelled.add(mark)
         done.removed.append(before)
     else:
         done.idle[position] = record
