@@ -17,7 +17,7 @@ __all__ = ["Fault", "Faults"]
 Kind = Literal["delay", "status", "reset", "lost-reply", "in-flight"]
 KINDS: dict[str, str] = {
     "delay": "wait `seconds`, then go on as usual",
-    "status": "answer `status` in the vendor's words, applying nothing",
+    "status": "answer `status`, an error in the vendor's words, applying nothing",
     "reset": "reset the connection, applying nothing",
     "lost-reply": "apply the request, then close the connection without an answer",
     "in-flight": "answer as while another request with the same Idempotency-Key is under way",
@@ -37,7 +37,8 @@ FORMS: dict[str, tuple[type | UnionType, str]] = {
 class Fault:
     """One thing to go wrong: for `times` requests, after letting `skip` pass.
 
-    `endpoint` narrows it to one endpoint by name; None means every one.
+    `endpoint` narrows it to one endpoint by name; None means every one. A `status` below 400 is
+    what something on the way says that never passed the request on: it has no body.
     """
 
     kind: Kind
@@ -55,8 +56,8 @@ class Fault:
                 raise BadValue(name, value, expected)
         if self.kind not in KINDS:
             raise BadValue("kind", self.kind, f"one of {', '.join(KINDS)}")
-        if not 400 <= self.status <= 599:
-            raise BadValue("status", self.status, "an error status, 400 to 599")
+        if not 200 <= self.status <= 599:
+            raise BadValue("status", self.status, "a status, 200 to 599")
         if self.retry_after is not None and self.retry_after < 0:
             raise BadValue("retry_after", self.retry_after, "0 seconds or more")
         if self.times < 1 or self.skip < 0 or not 0 <= self.seconds <= 3600:

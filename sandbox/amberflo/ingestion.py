@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import chain
 from typing import Any
 
-from contracts.conformance import violations
-from contracts.model import Violation
+from contracts.conformance import json_path, violations
+from contracts.model import Violation, did_you_mean
 from contracts.schema import Schema
 from sandbox.amberflo import errors
 from sandbox.amberflo.attribution import credited
-from sandbox.amberflo.objections import Refused, ingests_rest, refused, within
+from sandbox.amberflo.custom import sort, wanted
+from sandbox.amberflo.formats import FIELDS, Table, parsed
+from sandbox.amberflo.objections import Refused, ingests_rest, refuse_departing, refused, within
 from sandbox.amberflo.records import (
     CANCEL,
     Record,
     has_meter,
-    parsed,
     place,
     readings,
     records,
@@ -42,6 +43,15 @@ STRANGER = "amberflo.ingest.unknown-customer"
 NOTHING = "amberflo.ingest.cancel-nothing"
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Records that were taken: how many, what they did and what is told of them."""
+
+    count: int
+    effects: tuple[Effects, ...]
+    findings: list[Violation]
+
+
 @dataclass(frozen=True)
 class Ingest:
     """The operation. `tidy` is the schema of records about which there is nothing to remark."""
@@ -49,6 +59,24 @@ class Ingest:
     tidy: Schema
 
     def __call__(self, call: Call) -> Decision:
+        schema = wanted(call.request)
+        if schema is None:
+            return _answered(self._taken(call, whole=True))
+        found = sort(call, schema)
+        taken = Taken(len(found.unread), found.effects(), found.told)
+        if found.read or not found.unread:
+            inner = replace(call, body=found.read)
+            refuse_departing(inner)
+            rest = self._taken(inner, whole=False)
+            taken = Taken(
+                taken.count + rest.count,
+                (*taken.effects, *rest.effects),
+                [*taken.findings, *rest.findings],
+            )
+        return _answered(taken)
+
+    def _taken(self, call: Call, *, whole: bool) -> Taken:
+        """Take the records of a body; `whole` says that they are all that the request brought."""
         body = call.body
         remarks = self._remarks(call, body)
         out = refused(call, body, self.tidy)
@@ -70,25 +98,48 @@ class Ingest:
             *([] if beside else _left_aside(body, kept, places)),
             *_unbilled(body, kept, places, done, beside=beside),
         ]
-        effects = _effects(call, done, taken, state, whole=not out)
-        answer = Reply.text(f"{len(kept)} records were ingested")
-        return Decision(answer, (*_dropped(body, out), *effects), tuple(told))
+        effects = _effects(call, done, taken, state, whole=whole and not out)
+        return Taken(len(kept), (*_dropped(body, out), *effects), told)
 
     def _remarks(self, call: Call, body: Any) -> list[Violation]:
         """What is accepted and yet worth telling: lost keys, odd dimensions, odd times."""
-        asked = [*_custom(call), *_empty(call, body)]
+        asked = [*_undetected(call), *_empty(call, body), *_columns(body)]
         if self.tidy.accepts(body):
             return asked
         found = violations(body, self.tidy, rule="amberflo.ingest.unknown-keys")
         return asked + [remark for remark in found if not _cancels(call, remark)]
 
 
-def _custom(call: Call) -> list[Violation]:
-    query = call.request.query if call.request.query_string else {}
-    why = "custom schemas are not emulated; the records are read by the default schema"
-    rule = "amberflo.ingest.custom-schema"
-    asked = [name for name in ("schemaDetection", "ingestSchemaId") if name in query]
-    return [Violation("$", why, f"{name}={query[name]}", rule) for name in asked]
+def _answered(taken: Taken) -> Decision:
+    answer = Reply.text(f"{taken.count} records were ingested")
+    return Decision(answer, taken.effects, tuple(taken.findings))
+
+
+def _undetected(call: Call) -> list[Violation]:
+    """A detection that is no word we know; the default schema reads the records."""
+    asked = call.request.query.get("schemaDetection") if call.request.query_string else None
+    if asked is None or wanted(call.request) is not None:
+        return []
+    why = f"schemaDetection={asked} is not AUTO; the records are read by the default schema"
+    return [Violation("$", why, asked, "amberflo.ingest.custom-detection")]
+
+
+def _columns(body: Any) -> list[Violation]:
+    """Columns of a table that became dimensions and look as if they were meant for fields."""
+    header = body.header if isinstance(body, Table) else ()
+    absent = {name.lower(): name for name in FIELDS if name not in header}
+    meant = [(name, did_you_mean(name.lower(), list(absent))) for name in header]
+    return [
+        Violation(
+            json_path((0, "dimensions", name)),
+            f"the column {name!r} is no field and became a dimension",
+            body[0].get("dimensions", {}).get(name),
+            "amberflo.ingest.csv",
+            absent[near],
+        )
+        for name, near in meant
+        if near is not None and name not in FIELDS
+    ]
 
 
 def _empty(call: Call, body: Any) -> list[Violation]:

@@ -13,6 +13,7 @@ from typing import Any
 
 import orjson
 
+from sandbox.amberflo.reading import Reading
 from sandbox.amberflo.records import CANCEL, Record, cancelled, customer, has_meter
 from sandbox.reply import Usage
 
@@ -26,7 +27,8 @@ class State:
     `names` is the digest of a whole record -> the name the ledger knows it by; `uses` counts the
     different records that came with one uniqueId. Deleted customers stay, with a deleteTime.
     `waiting` is customerId -> records of a customer that is not there, among those of others;
-    `cancelled` holds the digests of records that were taken back.
+    `cancelled` holds the digests of records that were taken back. `schemas` are the custom ingest
+    schemas by id, and `declared` says how records of them are read.
     """
 
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -34,6 +36,8 @@ class State:
     uses: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, list[Sequence[Record]]] = field(default_factory=dict)
     cancelled: set[bytes] = field(default_factory=set)
+    schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
+    declared: dict[str, Reading] = field(default_factory=dict)
 
     def knows(self, id: str) -> bool:
         """Whether there is a customer of that id, which is not deleted."""
