@@ -9,6 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.generation.case import Case
@@ -135,6 +136,23 @@ def test_every_rule_is_told_with_its_evidence(vendor: str):
     told = openapi(contract, "http://127.0.0.1:4020")["info"]["x-rules"]
     assert [rule["id"] for rule in told] == list(contract.rules)
     assert {rule["confidence"] for rule in told} <= {"documented", "observed", "sdk", "assumed"}
+
+
+@pytest.mark.parametrize("vendor", vendors())
+def test_the_document_is_openapi(vendor: str):
+    """By a validator that is not ours."""
+    assert faults(openapi(read(vendor), "http://127.0.0.1:4020")) == []
+
+
+def test_a_document_that_is_none_is_told_apart():
+    document = openapi(read(vendors()[0]), "http://127.0.0.1:4020")
+    del document["info"]["title"]
+    [fault] = faults(document)
+    assert "title" in fault
+
+
+def faults(document: Any) -> list[str]:
+    return [fault.message for fault in OpenAPIV31SpecValidator(document).iter_errors()]
 
 
 @pytest.mark.parametrize("vendor", vendors())
