@@ -79,12 +79,21 @@ def stage(call: Call) -> Decision:
     customer = _known(call, _find(call, call.body["customerId"]))
     wanted = call.body["lifecycleStage"].upper()
     current = customer.get("lifecycleStage")
-    if current is not None and STAGES.index(wanted) <= STAGES.index(current):
-        why = f"lifecycleStage cannot go from {current} to {wanted}"
-        finding = Violation("$.lifecycleStage", why, wanted, "amberflo.customer.stage")
-        raise Refusal(errors.invalid(why), [finding])
+    if current == wanted:
+        raise _stuck(current, wanted, "amberflo.customer.stage-same")
+    if _goes_back(current, wanted):
+        raise _stuck(current, wanted, "amberflo.customer.stage")
     customer |= {"lifecycleStage": wanted, "updateTime": _millis(call.now)}
     return Decision(Reply.json(customer))
+
+
+def _goes_back(current: str | None, wanted: str) -> bool:
+    return current is not None and STAGES.index(wanted) < STAGES.index(current)
+
+
+def _stuck(current: str | None, wanted: str, rule: str) -> Refusal:
+    why = f"lifecycleStage cannot go from {current} to {wanted}"
+    return Refusal(errors.invalid(why), [Violation("$.lifecycleStage", why, wanted, rule)])
 
 
 def reinstate(call: Call) -> Decision:
@@ -119,6 +128,7 @@ def _put(call: Call, *, stripe: bool) -> Decision:
     given = call.body
     state: State = call.account.state
     before = _find(call, given["customerId"])
+    _refuse_earlier_stage(call, before or {})
     customer = _customer(given, before, _traits(call), call.now)
     if stripe:
         customer["traits"].setdefault("stripeId", call.account.id(14, "cus_"))
@@ -127,6 +137,14 @@ def _put(call: Call, *, stripe: bool) -> Decision:
     state.customers[customer["id"]] = customer
     effects = attributed(state, customer["id"])
     return Decision(Reply.json(customer), effects, _unknown_keys(given))
+
+
+def _refuse_earlier_stage(call: Call, before: Customer) -> None:
+    """A whole customer that is put in the place of another leads no further back than a stage."""
+    rule = "amberflo.customer.stage-replaced"
+    current, wanted = before.get("lifecycleStage"), (call.body.get("lifecycleStage") or "").upper()
+    if wanted and _goes_back(current, wanted) and call.setting(rule) == "reject":
+        raise _stuck(current, wanted, rule)
 
 
 def _customer(
