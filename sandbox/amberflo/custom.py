@@ -88,7 +88,9 @@ def _reading(state: State, schema: Wanted, record: Mapping[str, Any]) -> Reading
 def _refuse_unknown(call: Call, id: str) -> None:
     if call.setting(UNKNOWN) == "reject":
         why = f"Ingest schema does not exist with 'id': {id}"
-        raise Refusal(errors.invalid(why), [Violation("$", why, id, UNKNOWN)])
+        lost = [Usage(_name(record), None, None, 0) for record in records(call.body)]
+        effects = (Effects("rejected", lost, UNKNOWN),) if lost else ()
+        raise Refusal(errors.invalid(why), [Violation("$", why, id, UNKNOWN)], effects)
 
 
 def _left_out(

@@ -95,7 +95,7 @@ class Ingest:
         told = [
             *chain.from_iterable(out.values()),
             *(remark for remark in remarks if not out or within(remark.path) not in out),
-            *([] if beside else _left_aside(body, kept, places)),
+            *(_twice if beside else _left_aside)(body, kept, places),
             *_unbilled(body, kept, places, done, beside=beside),
         ]
         effects = _effects(call, done, taken, state, whole=whole and not out)
@@ -177,6 +177,16 @@ def _left_aside(body: Any, kept: Sequence[Record], places: Sequence[int]) -> lis
         Violation(f"{place(body, n)}.meterApiName", why, record["meterApiName"], VALUES)
         for n, record in zip(places, kept, strict=True)
         if record.get("values") and has_meter(record)
+    ]
+
+
+def _twice(body: Any, kept: Sequence[Record], places: Sequence[int]) -> list[Violation]:
+    """Meters that a record names twice, and counts for twice."""
+    why = "this meter is in values as well: the record counts for both"
+    return [
+        Violation(f"{place(body, n)}.meterApiName", why, record["meterApiName"], VALUES)
+        for n, record in zip(places, kept, strict=True)
+        if record.get("values") and has_meter(record) and record["meterApiName"] in record["values"]
     ]
 
 

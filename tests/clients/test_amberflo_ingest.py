@@ -122,6 +122,7 @@ def test_records_of_its_own_form_are_billed_once_it_is_declared_what_they_mean(d
 
 @pytest.mark.parametrize("status", [202, 204, 429, 500, 503])
 def test_what_is_not_a_200_is_sent_again_and_billed_once(desk: Desk, status: int) -> None:
+    """Why the answer is 200 and nothing else (rule amberflo.ingest.answer)."""
     desk.act("faults", kind="status", status=status, times=2, endpoint="ingest")
     with client(desk) as (made, failed):
         send(made, 1)
