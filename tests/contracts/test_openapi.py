@@ -203,7 +203,7 @@ def test_a_second_spelling_has_an_id_of_its_own(tmp_path):
 
 
 def test_a_body_is_described_for_each_of_its_media_types(tmp_path):
-    media = ("application/json", "text/plain", "application/x-ndjson")
+    media = ("application/json", "text/plain", "application/x-ndjson", "text/csv")
     schema = Schema("event", {"type": "object"})
     document = openapi(contract(tmp_path, endpoint(request=schema, media=media)), "/")
     event = {"$ref": "#/components/schemas/event"}
@@ -221,6 +221,7 @@ def test_a_body_is_described_for_each_of_its_media_types(tmp_path):
             "application/x-ndjson": {
                 "schema": {"type": "string", "contentMediaType": "application/x-ndjson"}
             },
+            "text/csv": {"schema": {"type": "string", "contentMediaType": "text/csv"}},
         },
     }
 
