@@ -206,7 +206,7 @@ def _text(call: Call, taken: list[Record]) -> list[Record]:
 
 
 def _read(dimensions: Mapping[str, Any], *, any_case: bool) -> dict[str, str]:
-    read = {name: written(value) for name, value in dimensions.items()}
+    read = {name: written(value) for name, value in dimensions.items() if value is not None}
     if any_case and _is_true(read.get(CANCEL)):
         read[CANCEL] = "true"
     return read
@@ -233,6 +233,7 @@ def _effects(
         ("removed", done.removed, "amberflo.ingest.cancel"),
         ("unmatched", list(done.idle.values()), NOTHING),
         ("unmatched", list(done.meterless.values()), METERLESS),
+        ("unmatched", done.metadata, "amberflo.ingest.metadata"),
     ]
     return (
         *_credited(call, done.accepted, accepted, state),

@@ -23,6 +23,7 @@ Refused = dict[int, list[Violation]]
 Settings = Mapping[str, Any]
 AHEAD = timedelta(minutes=5)
 CHARACTERS = "amberflo.ingest.dimension-characters"
+NULL = "amberflo.ingest.dimension-null"
 NULLABLE = ("uniqueId", "customerId", "meterApiName", "meterValue", "dimensions", "values")
 ITEM = re.compile(r"\$\[([0-9]+)\]")
 
@@ -75,6 +76,8 @@ def refused(call: Call, body: Any, tidy: Schema) -> Refused:
         _add(found, (odd for odd in _each(body, tidy) if odd.rule == CHARACTERS))
     if call.setting("amberflo.ingest.null") == "reject":
         _add(found, _nulls(body))
+    if call.setting(NULL) == "reject":
+        _add(found, (odd for odd in _each(body, tidy) if odd.rule == NULL))
     if call.setting("amberflo.ingest.future") == "reject":
         _add(found, _future(call, body, found))
     return dict(sorted(found.items()))

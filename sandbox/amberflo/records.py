@@ -7,6 +7,7 @@ from typing import Any
 
 __all__ = [
     "CANCEL",
+    "METADATA",
     "Record",
     "cancelled",
     "customer",
@@ -14,10 +15,12 @@ __all__ = [
     "place",
     "readings",
     "records",
+    "said",
 ]
 
 Record = dict[str, Any]
 CANCEL = "aflo.cancel_previous_resource_event"
+METADATA = "aflo.object_metadata"
 
 
 def records(body: Any) -> list[Record]:
@@ -56,6 +59,13 @@ def customer(record: Record) -> str | None:
     """Whom a record bills: its customer, else its business unit (rule amberflo.ingest.customer)."""
     named: str | None = record.get("customerId")
     return named or (record.get("dimensions") or {}).get("business_unit_id")
+
+
+def said(dimensions: dict[str, str | None] | None) -> dict[str, str | None] | None:
+    """The dimensions but for those that are null (rule amberflo.ingest.dimension-null)."""
+    if not dimensions or None not in dimensions.values():
+        return dimensions
+    return {name: value for name, value in dimensions.items() if value is not None}
 
 
 def cancelled(record: Record) -> Record | None:

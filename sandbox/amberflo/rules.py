@@ -14,7 +14,15 @@ from typing import Any
 import orjson
 
 from sandbox.amberflo.reading import Reading
-from sandbox.amberflo.records import CANCEL, Record, cancelled, customer, has_meter
+from sandbox.amberflo.records import (
+    CANCEL,
+    METADATA,
+    Record,
+    cancelled,
+    customer,
+    has_meter,
+    said,
+)
 from sandbox.reply import Usage
 
 __all__ = ["Ingestion", "State", "digest", "ingest"]
@@ -79,6 +87,7 @@ class Ingestion:
 
     `removed` are the records that a cancellation took back, not the cancellations themselves.
     `idle` cancellations found nothing and `meterless` records have no meter; both by position.
+    `metadata` describes objects and counts for nothing (rule amberflo.ingest.metadata).
     """
 
     accepted: Sequence[Record] = field(default_factory=list)
@@ -87,6 +96,7 @@ class Ingestion:
     removed: list[Record] = field(default_factory=list)
     idle: dict[int, Record] = field(default_factory=dict)
     meterless: dict[int, Record] = field(default_factory=dict)
+    metadata: list[Record] = field(default_factory=list)
 
 
 def ingest(records: Sequence[Record], state: State, oldest: int | None) -> Ingestion:
@@ -108,6 +118,8 @@ def ingest(records: Sequence[Record], state: State, oldest: int | None) -> Inges
         before = cancelled(record)
         if before is not None:
             _cancel(position, record, before, state, done)
+        elif record.get("meterApiName") == METADATA:
+            done.metadata.append(record)
         elif not has_meter(record):
             done.meterless[position] = record
         elif oldest is not None and record["meterTimeInMillis"] < oldest:
@@ -122,7 +134,7 @@ def _plain(records: Sequence[Record], oldest: int | None) -> bool:
     for record in records:
         if CANCEL in (record.get("dimensions") or ()) or record.get("meterValue") is None:
             return False
-        if record.get("meterApiName") is None:
+        if record.get("meterApiName") in (None, METADATA):
             return False
     return oldest is None or all(r["meterTimeInMillis"] >= oldest for r in records)
 
@@ -148,6 +160,6 @@ def digest(record: Record) -> bytes:
         record.get("meterApiName"),
         value,
         int(at),
-        record.get("dimensions") or None,
+        said(record.get("dimensions")) or None,
     )
     return blake2b(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

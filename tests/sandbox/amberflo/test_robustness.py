@@ -48,6 +48,7 @@ SWITCHES: dict[str, Any] = {
     "ingest.null": st.sampled_from(["accept", "reject"]),
     "ingest.values": st.sampled_from(["beside", "instead"]),
     "ingest.cancel-value": st.sampled_from(["dimension", "any-case"]),
+    "ingest.dimension-null": st.sampled_from(["accept", "reject"]),
     "ingest.empty": st.sampled_from(["accept", "reject"]),
     "ingest.unknown-customer": st.sampled_from(["unmatched", "billed"]),
     "ingest.custom-unknown": st.sampled_from(["reject", "unmatched"]),
