@@ -9,21 +9,28 @@ from functools import partial
 from itertools import chain
 from typing import Any
 
-from contracts.conformance import json_path, violations
-from contracts.model import Violation, did_you_mean
+from contracts.model import Violation
 from contracts.schema import Schema
 from sandbox.amberflo import errors
 from sandbox.amberflo.attribution import credited
 from sandbox.amberflo.custom import sort, wanted
-from sandbox.amberflo.formats import FIELDS, Table, parsed
+from sandbox.amberflo.formats import parsed
 from sandbox.amberflo.objections import Refused, ingests_rest, refuse_departing, refused, within
 from sandbox.amberflo.records import (
     CANCEL,
     Record,
-    has_meter,
-    place,
     readings,
     records,
+)
+from sandbox.amberflo.remarks import (
+    MARK,
+    METERLESS,
+    NOTHING,
+    VALUES,
+    is_true,
+    meters,
+    remarks,
+    unbilled,
 )
 from sandbox.amberflo.rules import Ingestion, State, ingest
 from sandbox.amberflo.salvage import lost
@@ -36,11 +43,7 @@ from sandbox.room import Call
 __all__ = ["Ingest", "count"]
 
 BACKFILL = timedelta(days=60)
-MARK = "amberflo.ingest.cancel-value"
-VALUES = "amberflo.ingest.values"
-METERLESS = "amberflo.ingest.meter"
 STRANGER = "amberflo.ingest.unknown-customer"
-NOTHING = "amberflo.ingest.cancel-nothing"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ class Ingest:
     def _taken(self, call: Call, *, whole: bool) -> Taken:
         """Take the records of a body; `whole` says that they are all that the request brought."""
         body = call.body
-        remarks = self._remarks(call, body)
+        remarked = [*_empty(call, body), *remarks(call, body, self.tidy)]
         out = refused(call, body, self.tidy)
         if out and not (ingests_rest(call.account.settings) and len(out) < count(body)):
             found = [*chain.from_iterable(out.values())]
@@ -94,52 +97,17 @@ class Ingest:
         done = ingest(taken, state, _oldest(call))
         told = [
             *chain.from_iterable(out.values()),
-            *(remark for remark in remarks if not out or within(remark.path) not in out),
-            *(_twice if beside else _left_aside)(body, kept, places),
-            *_unbilled(body, kept, places, done, beside=beside),
+            *(remark for remark in remarked if not out or within(remark.path) not in out),
+            *meters(body, kept, places, beside=beside),
+            *unbilled(body, kept, places, done, beside=beside),
         ]
         effects = _effects(call, done, taken, state, whole=whole and not out)
         return Taken(len(kept), (*_dropped(body, out), *effects), told)
-
-    def _remarks(self, call: Call, body: Any) -> list[Violation]:
-        """What is accepted and yet worth telling: lost keys, odd dimensions, odd times."""
-        asked = [*_undetected(call), *_empty(call, body), *_columns(body)]
-        if self.tidy.accepts(body):
-            return asked
-        found = violations(body, self.tidy, rule="amberflo.ingest.unknown-keys")
-        return asked + [remark for remark in found if not _cancels(call, remark)]
 
 
 def _answered(taken: Taken) -> Decision:
     answer = Reply.text(f"{taken.count} records were ingested")
     return Decision(answer, taken.effects, tuple(taken.findings))
-
-
-def _undetected(call: Call) -> list[Violation]:
-    """A detection that is no word we know; the default schema reads the records."""
-    asked = call.request.query.get("schemaDetection") if call.request.query_string else None
-    if asked is None or wanted(call.request) is not None:
-        return []
-    why = f"schemaDetection={asked} is not AUTO; the records are read by the default schema"
-    return [Violation("$", why, asked, "amberflo.ingest.custom-detection")]
-
-
-def _columns(body: Any) -> list[Violation]:
-    """Columns of a table that became dimensions and look as if they were meant for fields."""
-    header = body.header if isinstance(body, Table) else ()
-    absent = {name.lower(): name for name in FIELDS if name not in header}
-    meant = [(name, did_you_mean(name.lower(), list(absent))) for name in header]
-    return [
-        Violation(
-            json_path((0, "dimensions", name)),
-            f"the column {name!r} is no field and became a dimension",
-            body[0].get("dimensions", {}).get(name),
-            "amberflo.ingest.csv",
-            absent[near],
-        )
-        for name, near in meant
-        if near is not None and name not in FIELDS
-    ]
 
 
 def _empty(call: Call, body: Any) -> list[Violation]:
@@ -151,15 +119,6 @@ def _empty(call: Call, body: Any) -> list[Violation]:
     return [finding]
 
 
-def _cancels(call: Call, remark: Violation) -> bool:
-    """Whether the mark that is remarked on cancels after all."""
-    return remark.rule == MARK and call.setting(MARK) == "any-case" and _is_true(remark.value)
-
-
-def _is_true(value: Any) -> bool:
-    return isinstance(value, str) and value.lower() == "true"
-
-
 def _dropped(body: Any, out: Refused) -> tuple[Effects, ...]:
     """The usage of single records that were refused, by the first rule against each."""
     rules = dict.fromkeys(found[0].rule for found in out.values())
@@ -168,26 +127,6 @@ def _dropped(body: Any, out: Refused) -> tuple[Effects, ...]:
         for rule in rules
         for effects in lost([body[n] for n, found in out.items() if found[0].rule == rule], rule)
     )
-
-
-def _left_aside(body: Any, kept: Sequence[Record], places: Sequence[int]) -> list[Violation]:
-    """Meters that do not count because `values` stand instead of them."""
-    why = "this meter does not count: by switch, values stand instead of it"
-    return [
-        Violation(f"{place(body, n)}.meterApiName", why, record["meterApiName"], VALUES)
-        for n, record in zip(places, kept, strict=True)
-        if record.get("values") and has_meter(record)
-    ]
-
-
-def _twice(body: Any, kept: Sequence[Record], places: Sequence[int]) -> list[Violation]:
-    """Meters that a record names twice, and counts for twice."""
-    why = "this meter is in values as well: the record counts for both"
-    return [
-        Violation(f"{place(body, n)}.meterApiName", why, record["meterApiName"], VALUES)
-        for n, record in zip(places, kept, strict=True)
-        if record.get("values") and has_meter(record) and record["meterApiName"] in record["values"]
-    ]
 
 
 def _text(call: Call, taken: list[Record]) -> list[Record]:
@@ -207,7 +146,7 @@ def _text(call: Call, taken: list[Record]) -> list[Record]:
 
 def _read(dimensions: Mapping[str, Any], *, any_case: bool) -> dict[str, str]:
     read = {name: written(value) for name, value in dimensions.items() if value is not None}
-    if any_case and _is_true(read.get(CANCEL)):
+    if any_case and is_true(read.get(CANCEL)):
         read[CANCEL] = "true"
     return read
 
@@ -251,25 +190,6 @@ def _credited(
 
 def _held(raw: bytes, *, beside: bool) -> list[Record]:
     return readings(records(parsed(raw)), beside=beside)
-
-
-def _unbilled(
-    body: Any, kept: Sequence[Record], places: Sequence[int], done: Ingestion, *, beside: bool
-) -> list[Violation]:
-    """Why an answer of 200 brings no bill: a cancellation that finds nothing, or no meter."""
-    if not done.idle and not done.meterless:
-        return []
-    idle = "this cancels a record that never came; all the rest of it must be the same"
-    without = "the record has no meter with a value, and bills nothing"
-    at = [
-        place(body, n)
-        for n, record in zip(places, kept, strict=True)
-        for _ in readings([record], beside=beside)
-    ]
-    return [
-        *[Violation(at[n], idle, r, NOTHING) for n, r in done.idle.items()],
-        *[Violation(at[n], without, r, METERLESS) for n, r in done.meterless.items()],
-    ]
 
 
 def count(body: Any) -> int:
