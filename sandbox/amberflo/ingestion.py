@@ -15,6 +15,7 @@ from sandbox.amberflo import errors
 from sandbox.amberflo.attribution import credited
 from sandbox.amberflo.custom import sort, wanted
 from sandbox.amberflo.formats import parsed
+from sandbox.amberflo.likeness import LIKENESS
 from sandbox.amberflo.objections import Refused, ingests_rest, refuse_departing, refused, within
 from sandbox.amberflo.records import (
     CANCEL,
@@ -43,6 +44,7 @@ from sandbox.room import Call
 __all__ = ["Ingest", "count"]
 
 BACKFILL = timedelta(days=60)
+MATCH = "amberflo.ingest.cancel-match"
 STRANGER = "amberflo.ingest.unknown-customer"
 
 
@@ -94,7 +96,7 @@ class Ingest:
         beside = call.setting(VALUES) == "beside"
         taken = _text(call, readings(kept, beside=beside))
         state: State = call.account.state
-        done = ingest(taken, state, _oldest(call))
+        done = ingest(taken, state, _oldest(call), LIKENESS[call.setting(MATCH)])
         told = [
             *chain.from_iterable(out.values()),
             *(remark for remark in remarked if not out or within(remark.path) not in out),

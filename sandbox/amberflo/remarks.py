@@ -93,7 +93,7 @@ def unbilled(
     """Why an answer of 200 brings no bill: a cancellation that finds nothing, or no meter."""
     if not done.idle and not done.meterless:
         return []
-    idle = "this cancels a record that never came; all the rest of it must be the same"
+    idle = "this cancels nothing: no earlier record is the same, or as much as a switch asks for"
     without = "the record has no meter with a value, and bills nothing"
     at = [
         place(body, n)

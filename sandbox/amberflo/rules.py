@@ -6,13 +6,14 @@ outcomes of `Ingestion`, and the caller is told the same in every case.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
+from sandbox.amberflo.likeness import Likeness
 from sandbox.amberflo.reading import Reading
 from sandbox.amberflo.records import (
     CANCEL,
@@ -35,8 +36,9 @@ class State:
     `names` is the digest of a whole record -> the name the ledger knows it by; `uses` counts the
     different records that came with one uniqueId. Deleted customers stay, with a deleteTime.
     `waiting` is customerId -> records of a customer that is not there, among those of others;
-    `cancelled` holds the digests of records that were taken back. `schemas` are the custom ingest
-    schemas by id, and `declared` says how records of them are read.
+    `cancelled` holds the digests of records that were taken back, and `alike` the records that
+    came, by what a cancellation may find them by, where a switch says so. `schemas` are the custom
+    ingest schemas by id, and `declared` says how records of them are read.
     """
 
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -44,6 +46,7 @@ class State:
     uses: dict[str, int] = field(default_factory=dict)
     waiting: dict[str, list[Sequence[Record]]] = field(default_factory=dict)
     cancelled: set[bytes] = field(default_factory=set)
+    alike: dict[Hashable, list[Record]] = field(default_factory=dict)
     schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
     declared: dict[str, Reading] = field(default_factory=dict)
 
@@ -99,14 +102,20 @@ class Ingestion:
     metadata: list[Record] = field(default_factory=list)
 
 
-def ingest(records: Sequence[Record], state: State, oldest: int | None) -> Ingestion:
+def ingest(
+    records: Sequence[Record],
+    state: State,
+    oldest: int | None,
+    likeness: Likeness | None = None,
+) -> Ingestion:
     """Keep what is new, in the order of the request.
 
-    `oldest` is the epoch millisecond before which usage is not billed, if there is one.
+    `oldest` is the epoch millisecond before which usage is not billed, if there is one, and
+    `likeness` what a cancellation finds its record by, where it need not be the same in all.
     """
     done = Ingestion()
     marks = [digest(record) for record in records]
-    if _plain(records, oldest) and state.keep_all(records, marks):
+    if likeness is None and _plain(records, oldest) and state.keep_all(records, marks):
         done.accepted = records
         return done
     done.accepted = accepted = []
@@ -117,16 +126,26 @@ def ingest(records: Sequence[Record], state: State, oldest: int | None) -> Inges
         state.keep(record, mark)
         before = cancelled(record)
         if before is not None:
-            _cancel(position, record, before, state, done)
-        elif record.get("meterApiName") == METADATA:
-            done.metadata.append(record)
-        elif not has_meter(record):
-            done.meterless[position] = record
-        elif oldest is not None and record["meterTimeInMillis"] < oldest:
-            done.late.append(record)
-        else:
+            _cancel(position, record, _earlier(before, state, likeness), state, done)
+            continue
+        if likeness is not None:
+            state.alike.setdefault(likeness(record), []).append(record)
+        if not _unbilled(position, record, oldest, done):
             accepted.append(record)
     return done
+
+
+def _unbilled(position: int, record: Record, oldest: int | None, done: Ingestion) -> bool:
+    """Whether a new record, which cancels nothing, bills nothing either; then it is noted."""
+    if record.get("meterApiName") == METADATA:
+        done.metadata.append(record)
+    elif not has_meter(record):
+        done.meterless[position] = record
+    elif oldest is not None and record["meterTimeInMillis"] < oldest:
+        done.late.append(record)
+    else:
+        return False
+    return True
 
 
 def _plain(records: Sequence[Record], oldest: int | None) -> bool:
@@ -139,13 +158,28 @@ def _plain(records: Sequence[Record], oldest: int | None) -> bool:
     return oldest is None or all(r["meterTimeInMillis"] >= oldest for r in records)
 
 
-def _cancel(position: int, record: Record, before: Record, state: State, done: Ingestion) -> None:
+def _earlier(before: Record, state: State, likeness: Likeness | None) -> Record | None:
+    """The record that a cancellation of `before` takes back: the same or, where there is none, the
+    latest that is alike."""
     mark = digest(before)
     if mark in state.names:
-        state.cancelled.add(mark)
-        done.removed.append(before)
-    else:
+        return None if mark in state.cancelled else before
+    came = [] if likeness is None else state.alike.get(likeness(before), [])
+    while came:
+        record = came.pop()
+        if digest(record) not in state.cancelled:
+            return record
+    return None
+
+
+def _cancel(
+    position: int, record: Record, earlier: Record | None, state: State, done: Ingestion
+) -> None:
+    if earlier is None:
         done.idle[position] = record
+        return
+    state.cancelled.add(digest(earlier))
+    done.removed.append(earlier)
 
 
 def digest(record: Record) -> bytes:

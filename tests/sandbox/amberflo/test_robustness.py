@@ -49,6 +49,7 @@ SWITCHES: dict[str, Any] = {
     "ingest.values": st.sampled_from(["beside", "instead"]),
     "ingest.cancel-value": st.sampled_from(["dimension", "any-case"]),
     "ingest.dimension-null": st.sampled_from(["accept", "reject"]),
+    "ingest.cancel-match": st.sampled_from(["record", "unique-id", "resource"]),
     "ingest.empty": st.sampled_from(["accept", "reject"]),
     "ingest.unknown-customer": st.sampled_from(["unmatched", "billed"]),
     "ingest.custom-unknown": st.sampled_from(["reject", "unmatched"]),
