@@ -18,6 +18,7 @@ from sandbox.room import Call
 __all__ = ["create", "delete", "fetch", "listed", "reinstate", "replace", "stage", "visible"]
 
 Customer = dict[str, Any]
+STRIPE = "autoCreateCustomerInStripe"
 STAGES = ("ONBOARDING", "TRIAL", "ACTIVE", "OFFBOARDED")
 OPTIONAL = ("test", "deactivateTimeStamp")
 ADDRESS = ("line1", "line2", "city", "state", "postalCode", "country", "verified")
@@ -48,7 +49,13 @@ def create(call: Call) -> Decision:
 
 def replace(call: Call) -> Decision:
     """PUT /customers: what the body does not say is gone (rule amberflo.customer.replace)."""
-    return _put(call, stripe=False)
+    done = _put(call, stripe=False)
+    asked = call.request.query.get(STRIPE)
+    if asked is None:
+        return done
+    why = f"a PUT does not look at {STRIPE}: only a POST creates a customer in Stripe"
+    finding = Violation("$", why, asked, "amberflo.customer.stripe-put")
+    return Decision(done.reply, done.effects, (*done.findings, finding))
 
 
 def fetch(call: Call) -> Decision:
@@ -115,10 +122,9 @@ def visible(call: Call) -> list[Customer]:
 
 def _stripe(call: Call) -> bool:
     """Whether the customer is to be created in Stripe as well."""
-    name = "autoCreateCustomerInStripe"
-    value = call.request.query.get(name, "false")
+    value = call.request.query.get(STRIPE, "false")
     if value not in ("true", "false"):
-        why = f"{name} is neither true nor false"
+        why = f"{STRIPE} is neither true nor false"
         finding = Violation("$", why, value, "amberflo.customer.stripe-value")
         raise Refusal(errors.invalid(why), [finding])
     return value == "true"
