@@ -7,7 +7,7 @@ from typing import Any
 
 from contracts.model import Contract, Endpoint
 from contracts.schema import Schema
-from sandbox.amberflo import customers, errors, paging, schemas
+from sandbox.amberflo import customers, errors, meters, paging, raw, schemas, usage
 from sandbox.amberflo.custom import wanted
 from sandbox.amberflo.formats import parsed
 from sandbox.amberflo.ingestion import Ingest, count
@@ -40,6 +40,17 @@ def create_room(contract: Contract) -> Room:
             "list-ingest-schemas": schemas.listed,
             "fetch-ingest-schema": schemas.fetch,
             "delete-ingest-schema": schemas.delete,
+            "create-meter": meters.create,
+            "update-meter": meters.update,
+            "list-meters": meters.listed,
+            "fetch-meter": meters.fetch,
+            "delete-meter": meters.delete,
+            "query-usage": usage.one,
+            "query-usage-batch": usage.many,
+            "query-usage-sparse": usage.sparse,
+            "query-usage-sparse-batch": usage.many_sparse,
+            "query-usage-all": usage.every,
+            "list-usage-events": raw.events,
         },
         words=errors,
         dashboard={"declare-ingest-schema": schemas.declare},

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from sandbox.amberflo.counting import settled
 from sandbox.amberflo.records import Record
 from sandbox.amberflo.rules import State, digest
 from sandbox.reply import Effects
@@ -41,7 +42,8 @@ def attributed(state: State, id: str) -> tuple[Effects, ...]:
         if record.get("customerId") == id and digest(record) not in state.cancelled
     ]
     rule = "amberflo.customer.attribution"
-    return (Effects("accepted", records, rule, state.usage),) if records else ()
+    found = (Effects("accepted", records, rule, state.usage),) if records else ()
+    return settled(found, state.register)[0]
 
 
 def _effects(

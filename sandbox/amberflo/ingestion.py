@@ -13,6 +13,7 @@ from contracts.model import Violation
 from contracts.schema import Schema
 from sandbox.amberflo import errors
 from sandbox.amberflo.attribution import credited
+from sandbox.amberflo.counting import settled
 from sandbox.amberflo.custom import sort, wanted
 from sandbox.amberflo.formats import parsed
 from sandbox.amberflo.likeness import LIKENESS
@@ -104,7 +105,8 @@ class Ingest:
             *unbilled(body, kept, places, done, beside=beside),
         ]
         effects = _effects(call, done, taken, state, whole=whole and not out)
-        return Taken(len(kept), (*_dropped(body, out), *effects), told)
+        billed, silent = settled(effects, state.register)
+        return Taken(len(kept), (*_dropped(body, out), *billed), [*told, *silent])
 
 
 def _answered(taken: Taken) -> Decision:
@@ -176,6 +178,8 @@ def _effects(
         ("unmatched", list(done.meterless.values()), METERLESS),
         ("unmatched", done.metadata, "amberflo.ingest.metadata"),
     ]
+    if accepted:
+        state.kept.append(accepted)
     return (
         *_credited(call, done.accepted, accepted, state),
         *(Effects(outcome, items, rule, state.usage) for outcome, items, rule in groups if items),

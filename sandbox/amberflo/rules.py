@@ -6,13 +6,15 @@ outcomes of `Ingestion`, and the caller is told the same in every case.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import orjson
 
+from sandbox.amberflo.counting import Register
 from sandbox.amberflo.likeness import Likeness
 from sandbox.amberflo.reading import Reading
 from sandbox.amberflo.records import (
@@ -20,7 +22,6 @@ from sandbox.amberflo.records import (
     METADATA,
     Record,
     cancelled,
-    customer,
     has_meter,
     said,
 )
@@ -38,7 +39,9 @@ class State:
     `waiting` is customerId -> records of a customer that is not there, among those of others;
     `cancelled` holds the digests of records that were taken back, and `alike` the records that
     came, by what a cancellation may find them by, where a switch says so. `schemas` are the custom
-    ingest schemas by id, and `declared` says how records of them are read.
+    ingest schemas by id, and `declared` says how records of them are read. `kept` are
+    all records that usage counts unless they were taken back, request by request; `register` holds
+    the meters.
     """
 
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -49,6 +52,8 @@ class State:
     alike: dict[Hashable, list[Record]] = field(default_factory=dict)
     schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
     declared: dict[str, Reading] = field(default_factory=dict)
+    kept: list[Sequence[Record]] = field(default_factory=list)
+    register: Register = field(default_factory=Register)
 
     def knows(self, id: str) -> bool:
         """Whether there is a customer of that id, which is not deleted."""
@@ -56,10 +61,14 @@ class State:
         return customer is not None and "deleteTime" not in customer
 
     def usage(self, record: Record) -> Usage:
-        """A kept record bills its value under its meter (rule amberflo.ledger.quantity)."""
-        name = self.names[digest(record)]
-        value = record.get("meterValue")
-        return Usage(name, customer(record), record.get("meterApiName"), value or 0)
+        """A kept record's usage, by the name the ledger knows it by."""
+        return self.register.usage(record, self.names[digest(record)])
+
+    def counted(self) -> Iterator[Record]:
+        """The records that usage counts, in the order they came: each once, none taken back."""
+        for record in chain.from_iterable(self.kept):
+            if not self.cancelled or digest(record) not in self.cancelled:
+                yield record
 
     def keep(self, record: Record, mark: bytes) -> None:
         """Remember a record under its uniqueId, which different records may share."""
