@@ -107,7 +107,7 @@ def _parameters(endpoint: Endpoint, path: str) -> Iterator[Document]:
 def _sent(schema: Schema, media: str, components: _Components) -> Document:
     """A request body's schema; JSON that travels under another name is text that holds it."""
     reference = components.reference(schema)
-    if media.endswith("ndjson"):
+    if media.endswith(("ndjson", "csv")):
         return {"type": "string", "contentMediaType": media}
     if media.startswith("text/"):
         text = {"type": "string", "contentMediaType": "application/json"}

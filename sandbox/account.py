@@ -87,6 +87,7 @@ class Account:
         if rule not in self.settings:
             raise UnknownSetting(rule, known=list(self.settings))
         self.settings[rule] = setting(self.room.contract.rules[rule], value)
+        self.ledger.recount()  # a switch may say what counts
 
     def elapse(self, now: datetime) -> None:
         """Carry out what time alone has brought about by `now`, and note it in the ledger."""

@@ -176,6 +176,8 @@ class Desk:
     def _struck(self, fault: Fault) -> Reply:
         if fault.kind == "reset":
             return Reply(0, b"", None)
+        if fault.status < 400:
+            return Reply(fault.status, b"", None)  # no vendor has words for having done nothing
         return self.room.words.failing(fault.status, fault.retry_after)
 
     def _guarded(self, account: Account, request: Request, *asked: Any) -> Decision:
@@ -216,7 +218,7 @@ class Desk:
 
     def _operated(self, call: Call) -> Decision:
         schema, lenient = call.endpoint.request, call.account.profile == "contract"
-        if schema is not None and not schema.accepts(call.body):
+        if schema is not None and not (schema.accepts(call.body) or self._unbound(call)):
             refusal = self._departing(call, schema)
             if refusal is not None:
                 if lenient and self._beyond(refusal):
@@ -224,6 +226,9 @@ class Desk:
                 raise refusal
         operation = self.room.operations[call.endpoint.name]
         return leniently(call, operation) if lenient else operation(call)
+
+    def _unbound(self, call: Call) -> bool:
+        return self.room.unbound(call.request, call.endpoint)
 
     def _odd_media(
         self, account: Account, request: Request, endpoint: Endpoint

@@ -26,7 +26,7 @@ Kind = Literal[
 ]  # fmt: skip
 KINDS: dict[str, str] = {
     "delay": "wait `seconds`, then go on as usual",
-    "status": "answer `status` in the vendor's words, applying nothing",
+    "status": "answer `status`, an error in the vendor's words, applying nothing",
     "reset": "reset the connection, applying nothing",
     "in-flight": "answer as while another request with the same Idempotency-Key is under way",
     "status-after": "apply the request, then answer `status` in the vendor's words",
@@ -64,6 +64,8 @@ class Fault:
     Of the requests to `endpoint`, or of all, it lets `skip` pass, then takes every `every`-th,
     with `probability`, drawn from `seed`: the same requests are struck each time. It strikes from
     `since` and before `until`, by the account's clock, and is gone `ttl` after it was set.
+    A `status` below 400 is what something on the way says that never passed the request on: it
+    has no body.
     """
 
     kind: Kind
@@ -87,8 +89,8 @@ class Fault:
                 raise BadValue(name, value, expected)
         if self.kind not in KINDS:
             raise BadValue("kind", self.kind, f"one of {', '.join(KINDS)}")
-        if not 400 <= self.status <= 599:
-            raise BadValue("status", self.status, "an error status, 400 to 599")
+        if not 200 <= self.status <= 599:
+            raise BadValue("status", self.status, "a status, 200 to 599")
         if self.retry_after is not None and self.retry_after < 0:
             raise BadValue("retry_after", self.retry_after, "0 seconds or more")
         if not 0 <= self.probability <= 1:

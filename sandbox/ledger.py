@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from itertools import islice
 
-from sandbox.metering import Number, aggregate, exact, plain
+from sandbox.metering import Aggregation, Number, aggregate, exact, plain
 from sandbox.reply import Effects, Outcome, Usage
 
 __all__ = ["Entry", "Ledger", "Total"]
@@ -96,13 +96,18 @@ class Ledger:
         self._billed = None
 
     def totals(self) -> list[Total]:
-        """Billed usage by customer and meter, in order of first appearance. Sums are exact."""
-        places: dict[tuple[str | None, str | None], list[Usage]] = {}
+        """Billed usage by customer and meter, in order of first appearance. Sums are exact.
+
+        What was dropped before a meter changed stays as it was counted, in a total of its own.
+        """
+        places: dict[tuple[str | None, str | None, Aggregation], list[Usage]] = {}
         for usages in self.billed().values():
             for usage in usages:
-                places.setdefault((usage.customer, usage.meter), []).append(usage)
+                place = usage.customer, usage.meter, usage.counts
+                places.setdefault(place, []).append(usage)
         return [
-            Total(*place, plain(_quantity(usages)), len(usages)) for place, usages in places.items()
+            Total(customer, meter, plain(_quantity(usages)), len(usages))
+            for (customer, meter, _), usages in places.items()
         ]
 
     def _drop(self) -> None:

@@ -66,6 +66,10 @@ def _strict(_: Violation, __: Mapping[str, Any]) -> bool:
     return False
 
 
+def _held(_: Request, __: Endpoint) -> bool:
+    return False
+
+
 def _nothing(_: Any, __: Endpoint) -> Sequence[Usage]:
     return ()
 
@@ -78,7 +82,8 @@ class Room:
     page and no API offers; each takes (account, arguments, now) and answers JSON. `readers` read
     the body of an endpoint that takes more than one JSON value. `events` counts the events of a
     body, for limits that count events; `salvage` tells what usage a refused body would have been.
-    `waives` says which departures from a schema an account's settings forgive. `always` adds
+    `waives` says which departures from a schema an account's settings forgive, and `unbound` which
+    requests are not held to it, since the vendor reads them by something else. `always` adds
     headers to every reply. `tolerates` are the faults of a credential that this vendor does not
     refuse at the door: its operations find themselves on the account that has no key. `webhooks`
     is how the vendor tells of what happens. `elapse` carries out what time alone has brought about
@@ -97,6 +102,7 @@ class Room:
     events: Callable[[Any], int] = _none
     salvage: Callable[[Any, Endpoint], Sequence[Usage]] = _nothing
     waives: Callable[[Violation, Mapping[str, Any]], bool] = _strict
+    unbound: Callable[[Request, Endpoint], bool] = _held
     always: tuple[tuple[bytes, bytes], ...] = ()
     tolerates: tuple[Problem, ...] = ()
     webhooks: Post | None = None

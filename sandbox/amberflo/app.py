@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from contracts.model import Contract, Violation
+from contracts.model import Contract, Endpoint
 from contracts.schema import Schema
-from sandbox.amberflo import customers, errors, paging
+from sandbox.amberflo import customers, errors, meters, paging, raw, schemas, usage
+from sandbox.amberflo.custom import wanted
+from sandbox.amberflo.formats import parsed
 from sandbox.amberflo.ingestion import Ingest, count
-from sandbox.amberflo.objections import forgiven, ingests_rest, within
-from sandbox.amberflo.records import read
+from sandbox.amberflo.objections import waived
 from sandbox.amberflo.rules import State
 from sandbox.amberflo.salvage import salvage
+from sandbox.body import content
+from sandbox.reply import Request
 from sandbox.room import Room
 
 __all__ = ["create_room"]
@@ -34,16 +36,37 @@ def create_room(contract: Contract) -> Room:
             "reinstate-customer": customers.reinstate,
             "fetch-customer": customers.fetch,
             "delete-customer": customers.delete,
+            "store-ingest-schema": schemas.store,
+            "list-ingest-schemas": schemas.listed,
+            "fetch-ingest-schema": schemas.fetch,
+            "delete-ingest-schema": schemas.delete,
+            "create-meter": meters.create,
+            "update-meter": meters.update,
+            "list-meters": meters.listed,
+            "fetch-meter": meters.fetch,
+            "delete-meter": meters.delete,
+            "query-usage": usage.one,
+            "query-usage-batch": usage.many,
+            "query-usage-sparse": usage.sparse,
+            "query-usage-sparse-batch": usage.many_sparse,
+            "query-usage-all": usage.every,
+            "list-usage-events": raw.events,
         },
         words=errors,
-        readers={"ingest": read},
+        dashboard={"declare-ingest-schema": schemas.declare},
+        readers={"ingest": _records},
         events=count,
         salvage=salvage,
-        waives=_waives,
+        waives=waived,
+        unbound=_custom,
     )
 
 
-def _waives(violation: Violation, settings: Mapping[str, Any]) -> bool:
-    """What goes on in spite of a departure: what is forgiven, and lists without one record."""
-    alone = ingests_rest(settings) and within(violation.path) is not None
-    return alone or forgiven(violation, settings)
+def _records(request: Request) -> Any:
+    """The body as records. Raises Unreadable."""
+    return parsed(content(request), custom=wanted(request) is not None)
+
+
+def _custom(request: Request, endpoint: Endpoint) -> bool:
+    """Records of a custom schema are held to the default one once they are read by theirs."""
+    return endpoint.name == "ingest" and wanted(request) is not None

@@ -9,6 +9,7 @@ from typing import Any
 from contracts.conformance import json_path
 from contracts.model import Violation, did_you_mean
 from sandbox.amberflo import errors
+from sandbox.amberflo.attribution import attributed
 from sandbox.amberflo.rules import State
 from sandbox.amberflo.text import written
 from sandbox.reply import Decision, Refusal, Reply
@@ -17,6 +18,7 @@ from sandbox.room import Call
 __all__ = ["create", "delete", "fetch", "listed", "reinstate", "replace", "stage", "visible"]
 
 Customer = dict[str, Any]
+STRIPE = "autoCreateCustomerInStripe"
 STAGES = ("ONBOARDING", "TRIAL", "ACTIVE", "OFFBOARDED")
 OPTIONAL = ("test", "deactivateTimeStamp")
 ADDRESS = ("line1", "line2", "city", "state", "postalCode", "country", "verified")
@@ -47,7 +49,13 @@ def create(call: Call) -> Decision:
 
 def replace(call: Call) -> Decision:
     """PUT /customers: what the body does not say is gone (rule amberflo.customer.replace)."""
-    return _put(call, stripe=False)
+    done = _put(call, stripe=False)
+    asked = call.request.query.get(STRIPE)
+    if asked is None:
+        return done
+    why = f"a PUT does not look at {STRIPE}: only a POST creates a customer in Stripe"
+    finding = Violation("$", why, asked, "amberflo.customer.stripe-put")
+    return Decision(done.reply, done.effects, (*done.findings, finding))
 
 
 def fetch(call: Call) -> Decision:
@@ -78,12 +86,21 @@ def stage(call: Call) -> Decision:
     customer = _known(call, _find(call, call.body["customerId"]))
     wanted = call.body["lifecycleStage"].upper()
     current = customer.get("lifecycleStage")
-    if current is not None and STAGES.index(wanted) <= STAGES.index(current):
-        why = f"lifecycleStage cannot go from {current} to {wanted}"
-        finding = Violation("$.lifecycleStage", why, wanted, "amberflo.customer.stage")
-        raise Refusal(errors.invalid(why), [finding])
+    if current == wanted:
+        raise _stuck(current, wanted, "amberflo.customer.stage-same")
+    if _goes_back(current, wanted):
+        raise _stuck(current, wanted, "amberflo.customer.stage")
     customer |= {"lifecycleStage": wanted, "updateTime": _millis(call.now)}
     return Decision(Reply.json(customer))
+
+
+def _goes_back(current: str | None, wanted: str) -> bool:
+    return current is not None and STAGES.index(wanted) < STAGES.index(current)
+
+
+def _stuck(current: str | None, wanted: str, rule: str) -> Refusal:
+    why = f"lifecycleStage cannot go from {current} to {wanted}"
+    return Refusal(errors.invalid(why), [Violation("$.lifecycleStage", why, wanted, rule)])
 
 
 def reinstate(call: Call) -> Decision:
@@ -94,7 +111,7 @@ def reinstate(call: Call) -> Decision:
     customer = _known(call, deleted)
     del customer["deleteTime"]
     customer["updateTime"] = _millis(call.now)
-    return Decision(Reply.json(customer))
+    return Decision(Reply.json(customer), attributed(state, customer["id"]))
 
 
 def visible(call: Call) -> list[Customer]:
@@ -105,10 +122,9 @@ def visible(call: Call) -> list[Customer]:
 
 def _stripe(call: Call) -> bool:
     """Whether the customer is to be created in Stripe as well."""
-    name = "autoCreateCustomerInStripe"
-    value = call.request.query.get(name, "false")
+    value = call.request.query.get(STRIPE, "false")
     if value not in ("true", "false"):
-        why = f"{name} is neither true nor false"
+        why = f"{STRIPE} is neither true nor false"
         finding = Violation("$", why, value, "amberflo.customer.stripe-value")
         raise Refusal(errors.invalid(why), [finding])
     return value == "true"
@@ -118,13 +134,23 @@ def _put(call: Call, *, stripe: bool) -> Decision:
     given = call.body
     state: State = call.account.state
     before = _find(call, given["customerId"])
+    _refuse_earlier_stage(call, before or {})
     customer = _customer(given, before, _traits(call), call.now)
     if stripe:
         customer["traits"].setdefault("stripeId", call.account.id(14, "cus_"))
     if before is None:
         state.customers.pop(customer["id"], None)  # a deleted one, whose place is not the new one's
     state.customers[customer["id"]] = customer
-    return Decision(Reply.json(customer), findings=_unknown_keys(given))
+    effects = attributed(state, customer["id"])
+    return Decision(Reply.json(customer), effects, _unknown_keys(given))
+
+
+def _refuse_earlier_stage(call: Call, before: Customer) -> None:
+    """A whole customer that is put in the place of another leads no further back than a stage."""
+    rule = "amberflo.customer.stage-replaced"
+    current, wanted = before.get("lifecycleStage"), (call.body.get("lifecycleStage") or "").upper()
+    if wanted and _goes_back(current, wanted) and call.setting(rule) == "reject":
+        raise _stuck(current, wanted, rule)
 
 
 def _customer(
@@ -189,8 +215,7 @@ def _unknown(
 def _find(call: Call, id: str) -> Customer | None:
     """The customer of that id, unless it is deleted (rule amberflo.customer.deleted)."""
     state: State = call.account.state
-    customer = state.customers.get(id)
-    return customer if customer is not None and "deleteTime" not in customer else None
+    return state.customers[id] if state.knows(id) else None
 
 
 def _named(call: Call) -> Customer | None:

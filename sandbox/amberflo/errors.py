@@ -16,6 +16,7 @@ __all__ = [
     "failing",
     "invalid",
     "limited",
+    "refusal",
     "unauthorized",
     "unknown_path",
     "unreadable",
@@ -39,7 +40,12 @@ GATEWAY = {
 
 def invalid(why: str) -> Reply:
     """A 400 of the application."""
-    return Reply.json({"errorMessage": f"Invalid request: {why}"}, 400)
+    return refusal(f"Invalid request: {why}")
+
+
+def refusal(words: str) -> Reply:
+    """A 400 in these very words."""
+    return Reply.json({"errorMessage": words}, 400)
 
 
 def gateway(status: int, headers: Headers = ()) -> Reply:

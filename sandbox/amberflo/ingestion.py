@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from itertools import chain
 from typing import Any
 
-from contracts.conformance import violations
 from contracts.model import Violation
 from contracts.schema import Schema
 from sandbox.amberflo import errors
-from sandbox.amberflo.objections import Refused, ingests_rest, refused, within
+from sandbox.amberflo.attribution import credited
+from sandbox.amberflo.counting import settled
+from sandbox.amberflo.custom import sort, wanted
+from sandbox.amberflo.formats import parsed
+from sandbox.amberflo.likeness import LIKENESS
+from sandbox.amberflo.objections import Refused, ingests_rest, refuse_departing, refused, within
 from sandbox.amberflo.records import (
     CANCEL,
     Record,
-    has_meter,
-    parsed,
-    place,
     readings,
     records,
+)
+from sandbox.amberflo.remarks import (
+    MARK,
+    METERLESS,
+    NOTHING,
+    VALUES,
+    is_true,
+    meters,
+    remarks,
+    unbilled,
 )
 from sandbox.amberflo.rules import Ingestion, State, ingest
 from sandbox.amberflo.salvage import lost
@@ -34,10 +45,17 @@ from sandbox.room import Call
 __all__ = ["Ingest", "count"]
 
 BACKFILL = timedelta(days=60)
-MARK = "amberflo.ingest.cancel-value"
-VALUES = "amberflo.ingest.values"
-METERLESS = "amberflo.ingest.meter"
-NOTHING = "amberflo.ingest.cancel-nothing"
+MATCH = "amberflo.ingest.cancel-match"
+STRANGER = "amberflo.ingest.unknown-customer"
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Records that were taken: how many, what they did and what is told of them."""
+
+    count: int
+    effects: tuple[Effects, ...]
+    findings: list[Violation]
 
 
 @dataclass(frozen=True)
@@ -47,8 +65,26 @@ class Ingest:
     tidy: Schema
 
     def __call__(self, call: Call) -> Decision:
+        schema = wanted(call.request)
+        if schema is None:
+            return _answered(self._taken(call, whole=True))
+        found = sort(call, schema)
+        taken = Taken(len(found.unread), found.effects(), found.told)
+        if found.read or not found.unread:
+            inner = replace(call, body=found.read)
+            refuse_departing(inner)
+            rest = self._taken(inner, whole=False)
+            taken = Taken(
+                taken.count + rest.count,
+                (*taken.effects, *rest.effects),
+                [*taken.findings, *rest.findings],
+            )
+        return _answered(taken)
+
+    def _taken(self, call: Call, *, whole: bool) -> Taken:
+        """Take the records of a body; `whole` says that they are all that the request brought."""
         body = call.body
-        remarks = self._remarks(call, body)
+        remarked = [*_empty(call, body), *remarks(call, body, self.tidy)]
         out = refused(call, body, self.tidy)
         if out and not (ingests_rest(call.account.settings) and len(out) < count(body)):
             found = [*chain.from_iterable(out.values())]
@@ -61,32 +97,21 @@ class Ingest:
         beside = call.setting(VALUES) == "beside"
         taken = _text(call, readings(kept, beside=beside))
         state: State = call.account.state
-        done = ingest(taken, state, _oldest(call))
+        done = ingest(taken, state, _oldest(call), LIKENESS[call.setting(MATCH)])
         told = [
             *chain.from_iterable(out.values()),
-            *(remark for remark in remarks if not out or within(remark.path) not in out),
-            *([] if beside else _left_aside(body, kept, places)),
-            *_unbilled(body, kept, places, done, beside=beside),
+            *(remark for remark in remarked if not out or within(remark.path) not in out),
+            *meters(body, kept, places, beside=beside),
+            *unbilled(body, kept, places, done, beside=beside),
         ]
-        effects = _effects(call, done, taken, state, whole=not out)
-        answer = Reply.text(f"{len(kept)} records were ingested")
-        return Decision(answer, (*_dropped(body, out), *effects), tuple(told))
-
-    def _remarks(self, call: Call, body: Any) -> list[Violation]:
-        """What is accepted and yet worth telling: lost keys, odd dimensions, odd times."""
-        asked = [*_custom(call), *_empty(call, body)]
-        if self.tidy.accepts(body):
-            return asked
-        found = violations(body, self.tidy, rule="amberflo.ingest.unknown-keys")
-        return asked + [remark for remark in found if not _cancels(call, remark)]
+        effects = _effects(call, done, taken, state, whole=whole and not out)
+        billed, silent = settled(effects, state.register)
+        return Taken(len(kept), (*_dropped(body, out), *billed), [*told, *silent])
 
 
-def _custom(call: Call) -> list[Violation]:
-    query = call.request.query if call.request.query_string else {}
-    why = "custom schemas are not emulated; the records are read by the default schema"
-    rule = "amberflo.ingest.custom-schema"
-    asked = [name for name in ("schemaDetection", "ingestSchemaId") if name in query]
-    return [Violation("$", why, f"{name}={query[name]}", rule) for name in asked]
+def _answered(taken: Taken) -> Decision:
+    answer = Reply.text(f"{taken.count} records were ingested")
+    return Decision(answer, taken.effects, tuple(taken.findings))
 
 
 def _empty(call: Call, body: Any) -> list[Violation]:
@@ -98,15 +123,6 @@ def _empty(call: Call, body: Any) -> list[Violation]:
     return [finding]
 
 
-def _cancels(call: Call, remark: Violation) -> bool:
-    """Whether the mark that is remarked on cancels after all."""
-    return remark.rule == MARK and call.setting(MARK) == "any-case" and _is_true(remark.value)
-
-
-def _is_true(value: Any) -> bool:
-    return isinstance(value, str) and value.lower() == "true"
-
-
 def _dropped(body: Any, out: Refused) -> tuple[Effects, ...]:
     """The usage of single records that were refused, by the first rule against each."""
     rules = dict.fromkeys(found[0].rule for found in out.values())
@@ -115,16 +131,6 @@ def _dropped(body: Any, out: Refused) -> tuple[Effects, ...]:
         for rule in rules
         for effects in lost([body[n] for n, found in out.items() if found[0].rule == rule], rule)
     )
-
-
-def _left_aside(body: Any, kept: Sequence[Record], places: Sequence[int]) -> list[Violation]:
-    """Meters that do not count because `values` stand instead of them."""
-    why = "this meter does not count: by switch, values stand instead of it"
-    return [
-        Violation(f"{place(body, n)}.meterApiName", why, record["meterApiName"], VALUES)
-        for n, record in zip(places, kept, strict=True)
-        if record.get("values") and has_meter(record)
-    ]
 
 
 def _text(call: Call, taken: list[Record]) -> list[Record]:
@@ -143,8 +149,8 @@ def _text(call: Call, taken: list[Record]) -> list[Record]:
 
 
 def _read(dimensions: Mapping[str, Any], *, any_case: bool) -> dict[str, str]:
-    read = {name: written(value) for name, value in dimensions.items()}
-    if any_case and _is_true(read.get(CANCEL)):
+    read = {name: written(value) for name, value in dimensions.items() if value is not None}
+    if any_case and is_true(read.get(CANCEL)):
         read[CANCEL] = "true"
     return read
 
@@ -164,40 +170,32 @@ def _effects(
     if whole and plain and len(done.accepted) == len(taken):
         held = partial(_held, beside=call.setting(VALUES) == "beside")
         accepted = Batch(content(call.request), len(taken), held, call.now)
-    groups: list[tuple[Outcome, Sequence[Record], str | None]] = [
-        ("accepted", accepted, None),
+    groups: list[tuple[Outcome, Sequence[Record], str]] = [
         ("late", done.late, "amberflo.ingest.past"),
         ("duplicate", done.duplicate, "amberflo.ingest.duplicate"),
         ("removed", done.removed, "amberflo.ingest.cancel"),
         ("unmatched", list(done.idle.values()), NOTHING),
         ("unmatched", list(done.meterless.values()), METERLESS),
+        ("unmatched", done.metadata, "amberflo.ingest.metadata"),
     ]
-    return tuple(
-        Effects(outcome, items, rule, state.usage) for outcome, items, rule in groups if items
+    if accepted:
+        state.kept.append(accepted)
+    return (
+        *_credited(call, done.accepted, accepted, state),
+        *(Effects(outcome, items, rule, state.usage) for outcome, items, rule in groups if items),
     )
+
+
+def _credited(
+    call: Call, records: Sequence[Record], kept: Sequence[Record], state: State
+) -> tuple[Effects, ...]:
+    if call.setting(STRANGER) == "billed":
+        return (Effects("accepted", kept, None, state.usage),) if kept else ()
+    return credited(records, kept, state)
 
 
 def _held(raw: bytes, *, beside: bool) -> list[Record]:
     return readings(records(parsed(raw)), beside=beside)
-
-
-def _unbilled(
-    body: Any, kept: Sequence[Record], places: Sequence[int], done: Ingestion, *, beside: bool
-) -> list[Violation]:
-    """Why an answer of 200 brings no bill: a cancellation that finds nothing, or no meter."""
-    if not done.idle and not done.meterless:
-        return []
-    idle = "this cancels a record that never came; all the rest of it must be the same"
-    without = "the record has no meter with a value, and bills nothing"
-    at = [
-        place(body, n)
-        for n, record in zip(places, kept, strict=True)
-        for _ in readings([record], beside=beside)
-    ]
-    return [
-        *[Violation(at[n], idle, r, NOTHING) for n, r in done.idle.items()],
-        *[Violation(at[n], without, r, METERLESS) for n, r in done.meterless.items()],
-    ]
 
 
 def count(body: Any) -> int:

@@ -11,15 +11,19 @@ from typing import Any
 from contracts.conformance import violations
 from contracts.model import Violation
 from contracts.schema import Schema
+from sandbox.amberflo import errors
 from sandbox.amberflo.records import place, records
+from sandbox.amberflo.salvage import lost
+from sandbox.reply import Refusal
 from sandbox.room import Call
 
-__all__ = ["Refused", "forgiven", "ingests_rest", "refused", "within"]
+__all__ = ["Refused", "ingests_rest", "refuse_departing", "refused", "waived", "within"]
 
 Refused = dict[int, list[Violation]]
 Settings = Mapping[str, Any]
 AHEAD = timedelta(minutes=5)
 CHARACTERS = "amberflo.ingest.dimension-characters"
+NULL = "amberflo.ingest.dimension-null"
 NULLABLE = ("uniqueId", "customerId", "meterApiName", "meterValue", "dimensions", "values")
 ITEM = re.compile(r"\$\[([0-9]+)\]")
 
@@ -27,6 +31,24 @@ ITEM = re.compile(r"\$\[([0-9]+)\]")
 def ingests_rest(settings: Settings) -> bool:
     """Whether a refused record of a list leaves the others alone."""
     return bool(settings["amberflo.ingest.whole-batch"] == "partial")
+
+
+def waived(violation: Violation, settings: Settings) -> bool:
+    """What goes on in spite of a departure: what is forgiven, and lists without one record."""
+    alone = ingests_rest(settings) and within(violation.path) is not None
+    return alone or forgiven(violation, settings)
+
+
+def refuse_departing(call: Call) -> None:
+    """Hold a body to the contract that was not held to it as it came: it is of another schema."""
+    schema, settings = call.endpoint.request, call.account.settings
+    if schema is None or schema.accepts(call.body):
+        return
+    every = violations(call.body, schema, rule=call.endpoint.rule)
+    found = [violation for violation in every if not waived(violation, settings)]
+    if found:
+        reply = errors.violating(found, call.body, call.endpoint)
+        raise Refusal(reply, found, lost(call.body, found[0].rule))
 
 
 def forgiven(violation: Violation, settings: Settings) -> bool:
@@ -54,6 +76,8 @@ def refused(call: Call, body: Any, tidy: Schema) -> Refused:
         _add(found, (odd for odd in _each(body, tidy) if odd.rule == CHARACTERS))
     if call.setting("amberflo.ingest.null") == "reject":
         _add(found, _nulls(body))
+    if call.setting(NULL) == "reject":
+        _add(found, (odd for odd in _each(body, tidy) if odd.rule == NULL))
     if call.setting("amberflo.ingest.future") == "reject":
         _add(found, _future(call, body, found))
     return dict(sorted(found.items()))

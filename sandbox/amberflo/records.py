@@ -1,64 +1,26 @@
-"""The records of a body: one JSON object, a list of them, or one on each line."""
+"""What a record says: its meters, whom it bills, which other it takes back."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.body import Unreadable, content, parse
-from sandbox.reply import Request
-
 __all__ = [
     "CANCEL",
+    "METADATA",
     "Record",
     "cancelled",
     "customer",
     "has_meter",
-    "parsed",
     "place",
-    "read",
     "readings",
     "records",
+    "said",
 ]
 
 Record = dict[str, Any]
 CANCEL = "aflo.cancel_previous_resource_event"
-
-
-def read(request: Request) -> Any:
-    """The body as JSON; lines of JSON become a list. Raises Unreadable."""
-    return parsed(content(request))
-
-
-def parsed(raw: bytes) -> Any:
-    """One JSON value, or a list of the lines' values. Raises Unreadable."""
-    try:
-        return parse(raw)
-    except Unreadable:
-        lines = _lines(raw)
-        if not lines:
-            raise
-    return [_line(number, line) for number, line in lines]
-
-
-def _lines(raw: bytes) -> list[tuple[int, bytes]]:
-    """Lines that are not blank, with their numbers; none where the body is not NDJSON.
-
-    NDJSON is known by its first line, an object complete in itself: malformed JSON that spans
-    lines is told of as a whole, and not by its first line.
-    """
-    lines = [(n, line.strip()) for n, line in enumerate(raw.split(b"\n"), 1) if line.strip()]
-    if len(lines) < 2:
-        return []
-    first = lines[0][1]
-    return lines if first.startswith(b"{") and first.endswith(b"}") else []
-
-
-def _line(number: int, line: bytes) -> Any:
-    try:
-        return parse(line)
-    except Unreadable as fault:
-        raise Unreadable(fault.fault, f"line {number}: {fault.why}") from fault
+METADATA = "aflo.object_metadata"
 
 
 def records(body: Any) -> list[Record]:
@@ -97,6 +59,13 @@ def customer(record: Record) -> str | None:
     """Whom a record bills: its customer, else its business unit (rule amberflo.ingest.customer)."""
     named: str | None = record.get("customerId")
     return named or (record.get("dimensions") or {}).get("business_unit_id")
+
+
+def said(dimensions: dict[str, str | None] | None) -> dict[str, str | None] | None:
+    """The dimensions but for those that are null (rule amberflo.ingest.dimension-null)."""
+    if not dimensions or None not in dimensions.values():
+        return dimensions
+    return {name: value for name, value in dimensions.items() if value is not None}
 
 
 def cancelled(record: Record) -> Record | None:

@@ -6,17 +6,28 @@ outcomes of `Ingestion`, and the caller is told the same in every case.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import chain
 from typing import Any
 
 import orjson
 
-from sandbox.amberflo.records import CANCEL, Record, cancelled, customer, has_meter
+from sandbox.amberflo.counting import Register
+from sandbox.amberflo.likeness import Likeness
+from sandbox.amberflo.reading import Reading
+from sandbox.amberflo.records import (
+    CANCEL,
+    METADATA,
+    Record,
+    cancelled,
+    has_meter,
+    said,
+)
 from sandbox.reply import Usage
 
-__all__ = ["Ingestion", "State", "ingest"]
+__all__ = ["Ingestion", "State", "digest", "ingest"]
 
 
 @dataclass
@@ -25,17 +36,39 @@ class State:
 
     `names` is the digest of a whole record -> the name the ledger knows it by; `uses` counts the
     different records that came with one uniqueId. Deleted customers stay, with a deleteTime.
+    `waiting` is customerId -> records of a customer that is not there, among those of others;
+    `cancelled` holds the digests of records that were taken back, and `alike` the records that
+    came, by what a cancellation may find them by, where a switch says so. `schemas` are the custom
+    ingest schemas by id, and `declared` says how records of them are read. `kept` are
+    all records that usage counts unless they were taken back, request by request; `register` holds
+    the meters.
     """
 
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
     names: dict[bytes, str] = field(default_factory=dict)
     uses: dict[str, int] = field(default_factory=dict)
+    waiting: dict[str, list[Sequence[Record]]] = field(default_factory=dict)
+    cancelled: set[bytes] = field(default_factory=set)
+    alike: dict[Hashable, list[Record]] = field(default_factory=dict)
+    schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
+    declared: dict[str, Reading] = field(default_factory=dict)
+    kept: list[Sequence[Record]] = field(default_factory=list)
+    register: Register = field(default_factory=Register)
+
+    def knows(self, id: str) -> bool:
+        """Whether there is a customer of that id, which is not deleted."""
+        customer = self.customers.get(id)
+        return customer is not None and "deleteTime" not in customer
 
     def usage(self, record: Record) -> Usage:
-        """A kept record bills its value under its meter (rule amberflo.ledger.quantity)."""
-        name = self.names[digest(record)]
-        value = record.get("meterValue")
-        return Usage(name, customer(record), record.get("meterApiName"), value or 0)
+        """A kept record's usage, by the name the ledger knows it by."""
+        return self.register.usage(record, self.names[digest(record)])
+
+    def counted(self) -> Iterator[Record]:
+        """The records that usage counts, in the order they came: each once, none taken back."""
+        for record in chain.from_iterable(self.kept):
+            if not self.cancelled or digest(record) not in self.cancelled:
+                yield record
 
     def keep(self, record: Record, mark: bytes) -> None:
         """Remember a record under its uniqueId, which different records may share."""
@@ -66,6 +99,7 @@ class Ingestion:
 
     `removed` are the records that a cancellation took back, not the cancellations themselves.
     `idle` cancellations found nothing and `meterless` records have no meter; both by position.
+    `metadata` describes objects and counts for nothing (rule amberflo.ingest.metadata).
     """
 
     accepted: Sequence[Record] = field(default_factory=list)
@@ -74,16 +108,23 @@ class Ingestion:
     removed: list[Record] = field(default_factory=list)
     idle: dict[int, Record] = field(default_factory=dict)
     meterless: dict[int, Record] = field(default_factory=dict)
+    metadata: list[Record] = field(default_factory=list)
 
 
-def ingest(records: Sequence[Record], state: State, oldest: int | None) -> Ingestion:
+def ingest(
+    records: Sequence[Record],
+    state: State,
+    oldest: int | None,
+    likeness: Likeness | None = None,
+) -> Ingestion:
     """Keep what is new, in the order of the request.
 
-    `oldest` is the epoch millisecond before which usage is not billed, if there is one.
+    `oldest` is the epoch millisecond before which usage is not billed, if there is one, and
+    `likeness` what a cancellation finds its record by, where it need not be the same in all.
     """
     done = Ingestion()
     marks = [digest(record) for record in records]
-    if _plain(records, oldest) and state.keep_all(records, marks):
+    if likeness is None and _plain(records, oldest) and state.keep_all(records, marks):
         done.accepted = records
         return done
     done.accepted = accepted = []
@@ -94,14 +135,26 @@ def ingest(records: Sequence[Record], state: State, oldest: int | None) -> Inges
         state.keep(record, mark)
         before = cancelled(record)
         if before is not None:
-            _cancel(position, record, before, state, done)
-        elif not has_meter(record):
-            done.meterless[position] = record
-        elif oldest is not None and record["meterTimeInMillis"] < oldest:
-            done.late.append(record)
-        else:
+            _cancel(position, record, _earlier(before, state, likeness), state, done)
+            continue
+        if likeness is not None:
+            state.alike.setdefault(likeness(record), []).append(record)
+        if not _unbilled(position, record, oldest, done):
             accepted.append(record)
     return done
+
+
+def _unbilled(position: int, record: Record, oldest: int | None, done: Ingestion) -> bool:
+    """Whether a new record, which cancels nothing, bills nothing either; then it is noted."""
+    if record.get("meterApiName") == METADATA:
+        done.metadata.append(record)
+    elif not has_meter(record):
+        done.meterless[position] = record
+    elif oldest is not None and record["meterTimeInMillis"] < oldest:
+        done.late.append(record)
+    else:
+        return False
+    return True
 
 
 def _plain(records: Sequence[Record], oldest: int | None) -> bool:
@@ -109,16 +162,33 @@ def _plain(records: Sequence[Record], oldest: int | None) -> bool:
     for record in records:
         if CANCEL in (record.get("dimensions") or ()) or record.get("meterValue") is None:
             return False
-        if record.get("meterApiName") is None:
+        if record.get("meterApiName") in (None, METADATA):
             return False
     return oldest is None or all(r["meterTimeInMillis"] >= oldest for r in records)
 
 
-def _cancel(position: int, record: Record, before: Record, state: State, done: Ingestion) -> None:
-    if digest(before) in state.names:
-        done.removed.append(before)
-    else:
+def _earlier(before: Record, state: State, likeness: Likeness | None) -> Record | None:
+    """The record that a cancellation of `before` takes back: the same or, where there is none, the
+    latest that is alike."""
+    mark = digest(before)
+    if mark in state.names:
+        return None if mark in state.cancelled else before
+    came = [] if likeness is None else state.alike.get(likeness(before), [])
+    while came:
+        record = came.pop()
+        if digest(record) not in state.cancelled:
+            return record
+    return None
+
+
+def _cancel(
+    position: int, record: Record, earlier: Record | None, state: State, done: Ingestion
+) -> None:
+    if earlier is None:
         done.idle[position] = record
+        return
+    state.cancelled.add(digest(earlier))
+    done.removed.append(earlier)
 
 
 def digest(record: Record) -> bytes:
@@ -133,6 +203,6 @@ def digest(record: Record) -> bytes:
         record.get("meterApiName"),
         value,
         int(at),
-        record.get("dimensions") or None,
+        said(record.get("dimensions")) or None,
     )
     return blake2b(orjson.dumps(kept, option=orjson.OPT_SORT_KEYS), digest_size=16).digest()

@@ -9,6 +9,7 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.generation.case import Case
@@ -138,6 +139,23 @@ def test_every_rule_is_told_with_its_evidence(vendor: str):
 
 
 @pytest.mark.parametrize("vendor", vendors())
+def test_the_document_is_openapi(vendor: str):
+    """By a validator that is not ours."""
+    assert faults(openapi(read(vendor), "http://127.0.0.1:4020")) == []
+
+
+def test_a_document_that_is_none_is_told_apart():
+    document = openapi(read(vendors()[0]), "http://127.0.0.1:4020")
+    del document["info"]["title"]
+    [fault] = faults(document)
+    assert "title" in fault
+
+
+def faults(document: Any) -> list[str]:
+    return [fault.message for fault in OpenAPIV31SpecValidator(document).iter_errors()]
+
+
+@pytest.mark.parametrize("vendor", vendors())
 def test_the_document_is_json(vendor: str):
     document = openapi(read(vendor), "http://127.0.0.1:4020")
     assert json.loads(json.dumps(document)) == document
@@ -185,7 +203,7 @@ def test_a_second_spelling_has_an_id_of_its_own(tmp_path):
 
 
 def test_a_body_is_described_for_each_of_its_media_types(tmp_path):
-    media = ("application/json", "text/plain", "application/x-ndjson")
+    media = ("application/json", "text/plain", "application/x-ndjson", "text/csv")
     schema = Schema("event", {"type": "object"})
     document = openapi(contract(tmp_path, endpoint(request=schema, media=media)), "/")
     event = {"$ref": "#/components/schemas/event"}
@@ -203,6 +221,7 @@ def test_a_body_is_described_for_each_of_its_media_types(tmp_path):
             "application/x-ndjson": {
                 "schema": {"type": "string", "contentMediaType": "application/x-ndjson"}
             },
+            "text/csv": {"schema": {"type": "string", "contentMediaType": "text/csv"}},
         },
     }
 

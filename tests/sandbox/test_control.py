@@ -14,6 +14,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from schemathesis.checks import not_a_server_error
 from schemathesis.generation import GenerationMode
 from schemathesis.specs.openapi.checks import (
@@ -418,6 +419,10 @@ def test_the_document_has_exactly_the_routes_there_are(ask: Ask) -> None:
     documented = {(path, method) for path, item in DOCUMENT["paths"].items() for method in item}
     assert documented == routes()
     assert ask("GET", f"{HOME}/openapi.json").json() == DOCUMENT
+
+
+def test_the_document_is_openapi() -> None:
+    assert list(OpenAPIV31SpecValidator(DOCUMENT).iter_errors()) == []
 
 
 def conforms(value: Any, name: str) -> list[Any]:

@@ -92,7 +92,7 @@ def test_a_cleared_fault_never_strikes() -> None:
     ("given", "error", "said"),
     [
         ({"kind": "explode"}, BadValue, "delay, status, reset, in-flight"),
-        ({"kind": "status", "status": 200}, BadValue, "400 to 599"),
+        ({"kind": "status", "status": 199}, BadValue, "200 to 599"),
         ({"kind": "reset", "times": 0}, BadValue, "times >= 1"),
         ({"kind": "delay", "seconds": -1}, BadValue, "seconds"),
         ({"kind": "delay", "seconds": 3601}, BadValue, "seconds"),
@@ -153,6 +153,19 @@ def test_a_status_fault_applies_nothing_and_speaks_the_vendors_words(
     assert isinstance(answer, httpx.Response)
     assert (answer.status_code, answer.json()) == (429, {"error": "failing"})
     assert answer.headers["retry-after"] == "30"
+    assert outcomes(account) == []
+
+
+def test_a_status_fault_may_say_yes_to_what_was_never_passed_on(
+    acme: Sandbox, account: Account
+) -> None:
+    account.faults.add(Fault("status", status=202))
+    [answer] = sent(acme, account.key)
+    assert isinstance(answer, httpx.Response)
+    assert (answer.status_code, answer.content) == (202, b"")
+    exchange = account.journal.get(1)
+    assert exchange is not None
+    assert exchange.verdict == "fault"
     assert outcomes(account) == []
 
 

@@ -34,6 +34,8 @@ def test_a_golden_request_is_taken(desk, name):
 @pytest.mark.parametrize("name", [n for n, r in SENT.items() if r["path"] == "/ingest"])
 def test_a_golden_record_is_billed_once_however_often_it_is_sent(desk, name):
     body = SENT[name]["body"]
+    customer = {"customerId": body["customerId"], "customerName": "Acme"}
+    desk.ask("PUT", "/customers", json=customer)
     for _ in range(3):
         desk.ask("POST", "/ingest", json=body)
     assert desk.billed() == {(body["customerId"], body["meterApiName"]): body["meterValue"]}

@@ -6,6 +6,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from contracts.conformance import violations
+from tests.sandbox.amberflo.conftest import NOW
 
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 JSON = st.recursive(
@@ -47,7 +48,11 @@ SWITCHES: dict[str, Any] = {
     "ingest.null": st.sampled_from(["accept", "reject"]),
     "ingest.values": st.sampled_from(["beside", "instead"]),
     "ingest.cancel-value": st.sampled_from(["dimension", "any-case"]),
+    "ingest.dimension-null": st.sampled_from(["accept", "reject"]),
+    "ingest.cancel-match": st.sampled_from(["record", "unique-id", "resource"]),
     "ingest.empty": st.sampled_from(["accept", "reject"]),
+    "ingest.unknown-customer": st.sampled_from(["unmatched", "billed"]),
+    "ingest.custom-unknown": st.sampled_from(["reject", "unmatched"]),
 }
 many = settings(
     max_examples=60,
@@ -89,6 +94,31 @@ def test_each_record_of_a_list_is_kept_or_rejected_by_switch(open_desk, body, sw
     else:
         assert response.status_code == 400
         assert len(refused) == len(body)
+        assert desk.account.state.names == {}
+
+
+@many
+@given(
+    RECORD | st.lists(RECORD, max_size=3) | JSON,
+    st.sampled_from(["schemaDetection=AUTO", "ingestSchemaId=s1", "ingestSchemaId=nobody"]),
+    st.fixed_dictionaries(SWITCHES),
+)
+def test_any_body_of_a_custom_schema_is_taken_or_refused_whole(open_desk, body, query, switches):
+    desk = open_desk(**switches)
+    desk.ask("POST", "/ingest/settings/ingest-schema", json={"id": "s1", "schema": {}})
+    fields = {"customerId": "customerId", "meterValue": "meterValue", "meterTimeInMillis": "other"}
+    declaration = {"id": "s1", "fields": fields, "constants": {"meterApiName": "calls"}}
+    desk.account.room.dashboard["declare-ingest-schema"](desk.account, declaration, NOW)
+    response = desk.ask("POST", f"/ingest?{query}", json=body)
+    exchange = desk.account.journal.get(2)
+    assert response.status_code in (200, 400)
+    if response.status_code == 200:
+        count = len(body) if isinstance(body, list) else 1
+        assert response.text == f"{count} records were ingested"
+        told = sum(len(effects.items) for effects in exchange.effects)
+        assert told == count
+    else:
+        assert exchange.findings
         assert desk.account.state.names == {}
 
 

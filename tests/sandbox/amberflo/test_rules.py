@@ -5,6 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.amberflo.likeness import LIKENESS
 from sandbox.amberflo.records import CANCEL
 from sandbox.amberflo.rules import State, ingest
 from sandbox.ledger import Ledger
@@ -66,15 +67,16 @@ def test_a_cancellation_that_is_repeated_is_a_duplicate():
 @given(st.lists(RECORDS, max_size=12))
 def test_every_record_is_in_exactly_one_outcome(records):
     done = ingest(records, State(), 0)
-    counts = (done.accepted, done.late, done.duplicate, done.removed, done.idle, done.meterless)
-    assert sum(map(len, counts)) == len(records)
+    counts = (done.accepted, done.late, done.duplicate, done.removed, done.idle)
+    silent = (done.meterless, done.metadata)
+    assert sum(map(len, (*counts, *silent))) == len(records)
 
 
-@given(st.lists(RECORDS, max_size=12))
-def test_what_is_accepted_and_cancelled_leaves_nothing_billed(records):
+@given(st.lists(RECORDS, max_size=12), st.sampled_from([*LIKENESS.values()]))
+def test_what_is_accepted_and_cancelled_leaves_nothing_billed(records, likeness):
     state, ledger = State(), Ledger()
     for batch in (records, [cancellation(r) for r in records]):
-        done = ingest(batch, state, None)
+        done = ingest(batch, state, None, likeness)
         ledger.record(1, NOW, Effects("accepted", done.accepted, None, state.usage))
         ledger.record(1, NOW, Effects("removed", done.removed, None, state.usage))
         assert not done.idle
