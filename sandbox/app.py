@@ -93,31 +93,40 @@ def create_app(options: Options | None = None) -> Sandbox:
     Raises ArchiveFault, UnknownVendor, UnknownSetting or BadValue.
     """
     options = options or Options()
-    rooms = load(options.vendors)
-    accounts = Accounts(
-        rooms,
+    accounts = _accounts(options)
+    courier = Courier(options.webhook_hosts)
+    desks = {name: Desk(room, accounts, send=courier.send) for name, room in accounts.rooms.items()}
+    sandbox = Sandbox(accounts, Switchboard(desks), courier)
+    _add_partners(sandbox)
+    rebuilt = None
+    if options.data_dir is not None:
+        sandbox.archive = Archive(options.data_dir)
+        rebuilt = asdict(rebuild(sandbox.archive, accounts, sandbox.switchboard))
+        for desk in desks.values():
+            desk.note, desk.written = sandbox.archive.exchange, sandbox.archive.written
+    if options.destinations:
+        sandbox.forwarding = _forwarding(sandbox, options)
+    sandbox.switchboard.front = _front(sandbox, _control(sandbox, options.token, rebuilt))
+    return sandbox
+
+
+def _accounts(options: Options) -> Accounts:
+    return Accounts(
+        load(options.vendors),
         seed=options.seed,
         source=options.source,
         settings=options.settings,
         profile=profile(options.profile),
     )
-    archive = Archive(options.data_dir) if options.data_dir is not None else None
-    courier = Courier(options.webhook_hosts)
-    desks = {name: Desk(room, accounts, send=courier.send) for name, room in rooms.items()}
-    sandbox = Sandbox(accounts, Switchboard(desks), courier, archive=archive)
-    _add_partners(sandbox)
-    rebuilt = None
-    if archive is not None:
-        rebuilt = asdict(rebuild(archive, accounts, sandbox.switchboard))
-        for desk in desks.values():
-            desk.note, desk.written = archive.exchange, archive.written
-    if options.destinations:
-        sandbox.forwarding = _forwarding(sandbox, options)
+
+
+def _control(sandbox: Sandbox, token: str | None, rebuilt: Mapping[str, int] | None) -> ASGIApp:
     told = sandbox.forwarding.told if sandbox.forwarding is not None else None
     forget = sandbox.forwarding.forget if sandbox.forwarding is not None else None
-    control = Control(accounts, archive, told, forget, options.token, rebuilt, courier.send)
-    sandbox.switchboard.front = _front(sandbox, control_app(control))
-    return sandbox
+    send = sandbox.courier.send
+    return control_app(
+        Control(sandbox.accounts, sandbox.archive, told, forget, token, rebuilt, send)
+    )
 
 
 def _add_partners(sandbox: Sandbox) -> None:

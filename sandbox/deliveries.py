@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from sandbox.clock import iso
 if TYPE_CHECKING:
     from httpx import AsyncBaseTransport
 
+    from translators.forwarding.delivery import Target
     from translators.forwarding.outbox import Delivery
     from translators.forwarding.worker import Forwarder
 
@@ -70,43 +72,55 @@ def connect(
     from translators.forwarding import delivery, worker
     from translators.forwarding.inside import Inside
 
-    transport = Inside(inside())
-
-    def target(vendor: str, destination: Destination) -> Callable[[str], delivery.Target]:
-        def of(origin: str) -> delivery.Target:
-            source, _, written = origin.partition(SEPARATOR)
-            key = destination.key or read(vendor).key(read(source).name(written))
-            if destination.base_url is not None:
-                return delivery.Target(destination.base_url, key)
-            return delivery.Target(f"http://127.0.0.1/{vendor}", key, transport)
-
-        return of
-
-    async def sleep(origin: str, length: timedelta) -> None:
-        await _source(accounts, origin).clock.sleep(length)
-
-    def now(origin: str) -> datetime:
-        return _source(accounts, origin).clock.now()
-
+    origins, transport = _Origins(accounts), Inside(inside())
     lanes = [
-        worker.Destination(vendor, destination.settings, target(vendor, destination))
-        for vendor, destination in destinations.items()
+        worker.Destination(vendor, to.settings, partial(_target, vendor, to, transport))
+        for vendor, to in destinations.items()
     ]
     chance = Random(f"{seed}:forwarder")
     courier = delivery.Courier() if timeout is None else delivery.Courier(timeout)
     forwarder = worker.Forwarder(
-        lanes, sleep, now, chance, concurrency=concurrency, scale=scale, courier=courier
+        lanes,
+        origins.sleep,
+        origins.now,
+        chance,
+        concurrency=concurrency,
+        scale=scale,
+        courier=courier,
     )
     return Forwarding(forwarder, accounts)
 
 
+def _target(vendor: str, to: Destination, transport: AsyncBaseTransport, origin: str) -> Target:
+    """Where a source key's deliveries to a vendor go, and with which key."""
+    from translators.forwarding.delivery import Target
+
+    source, _, written = origin.partition(SEPARATOR)
+    key = to.key or read(vendor).key(read(source).name(written))
+    if to.base_url is not None:
+        return Target(to.base_url, key)
+    return Target(f"http://127.0.0.1/{vendor}", key, transport)
+
+
+@dataclass(frozen=True)
+class _Origins:
+    """The accounts that deliveries come from, on whose clocks the forwarder waits."""
+
+    accounts: Accounts
+
+    def now(self, origin: str) -> datetime:
+        return self._account(origin).clock.now()
+
+    async def sleep(self, origin: str, length: timedelta) -> None:
+        await self._account(origin).clock.sleep(length)
+
+    def _account(self, origin: str) -> Account:
+        vendor, _, key = origin.partition(SEPARATOR)
+        return self.accounts.open(vendor, key)
+
+
 def _origin(source: Account) -> str:
     return f"{source.vendor}{SEPARATOR}{source.key}"
-
-
-def _source(accounts: Accounts, origin: str) -> Account:
-    vendor, _, key = origin.partition(SEPARATOR)
-    return accounts.open(vendor, key)
 
 
 def _delivery(delivery: Delivery) -> dict[str, Any]:

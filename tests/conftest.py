@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 import uuid
 from collections.abc import Callable, Iterator
@@ -20,6 +21,14 @@ from tests.acme import NOW, inside, known, lay_out
 
 Ask = Callable[..., httpx.Response]
 Make = Callable[..., Sandbox]
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """In CI nothing is left out: a test that was skipped makes the whole fail."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("\nIn CI no test may be skipped.", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 class Egress(Exception):

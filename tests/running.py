@@ -1,9 +1,10 @@
-"""`meterbox up` as a program of its own, which can be killed."""
+"""Programs that tests run: `meterbox up`, which can be killed, and Node.js."""
 
 from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,9 +12,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-__all__ = ["PROGRAM", "Up", "environment", "meterbox"]
+__all__ = ["NODE", "PROGRAM", "Up", "environment", "meterbox"]
 
 PROGRAM = [sys.executable, "-c", "from sandbox.cli.main import main; main()"]
+# The one that `make node` installed where the machine has none.
+NODE = shutil.which("node", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
 
 
 def environment(*vendors: Path, **variables: str) -> dict[str, str]:

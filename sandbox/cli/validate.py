@@ -48,13 +48,12 @@ def command(
         raise BadValue("--setting", next(iter(pairs), settings), "for payloads; add --segment")
     contract = read(vendor)
     if segment:
-        judge = SegmentEvents(contract, destination(vendor, pairs, settings)).judge
-        subject = f"{contract.title} from Segment"
+        translate = destination(vendor, pairs, settings)
+        judge, subject = SegmentEvents(contract, translate).judge, "from Segment"
     else:
         chosen = choose(contract, endpoint)
-        judge = Bodies(contract, chosen).judge
-        subject = f"{contract.title} {chosen.name}"
-    report = _JsonReport() if as_json else _Report(subject)
+        judge, subject = Bodies(contract, chosen).judge, chosen.name
+    report = _JsonReport() if as_json else _Report(f"{contract.title} {subject}")
     total = _check(files or ("-",), judge, report)
     report.close(total)
     ctx.exit(1 if total.refused else 0)

@@ -7,10 +7,12 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from itertools import chain
 from random import Random
 from typing import Any
 
 from sandbox.account import ALPHABET, Account
+from sandbox.orb.force import customer_of, in_force
 from sandbox.orb.happenings import Happening
 from sandbox.orb.rules import State
 from sandbox.reply import Decision
@@ -20,6 +22,7 @@ __all__ = ["collect", "dispatch", "envelope", "headers", "sent_at", "signature",
 
 LONGEST = timedelta(hours=12)
 MOST = 50
+WAITS = "orb.ingest.unknown-external-customer"
 
 
 def collect(account: Account, decision: Decision | None, now: datetime) -> None:
@@ -29,8 +32,9 @@ def collect(account: Account, decision: Decision | None, now: datetime) -> None:
         return
     told, state.happenings = state.happenings, []
     targets = [target for target in account.webhooks.targets.values() if target.enabled]
-    if targets and decision is not None:
-        told = [*told, *_unmatched(decision, now)]
+    if targets:
+        brought = (event for happening in told for event in _brought(happening, account))
+        told = [*told, *brought, *_ingested(decision, now)]
     for happening in told:
         dispatch(account, happening, [t for t in targets if t.wants(happening.type)])
 
@@ -45,21 +49,38 @@ def dispatch(account: Account, happening: Happening, targets: Sequence[Target]) 
         account.webhooks.post(Message(id, happening.type, target.id, body, happening.at))
 
 
-def _unmatched(decision: Decision, now: datetime) -> Iterator[Happening]:
-    """The events of no customer (rule orb.webhook.unmatched-event)."""
-    for effects in decision.effects:
-        if effects.rule != "orb.ingest.unknown-external-customer":
-            continue
-        for event in effects.items:
-            shown = {
-                "customer_id": event.get("customer_id"),
-                "event_name": event["event_name"],
-                "external_customer_id": event.get("external_customer_id"),
-                "idempotency_key": event["idempotency_key"],
-                "properties": event["properties"],
-                "timestamp": event["timestamp"],
-            }
-            yield Happening("event.unmatched_event", now, None, {"event": shown})
+def _ingested(decision: Decision | None, now: datetime) -> Iterator[Happening]:
+    """The events of no customer that a request brought."""
+    for effects in decision.effects if decision is not None else ():
+        if effects.rule == WAITS:
+            yield from (_unmatched(event, now) for event in effects.items)
+
+
+def _brought(happening: Happening, account: Account) -> Iterator[Happening]:
+    """The events of no customer that a backfill brought out when it was reflected."""
+    state: State = account.state
+    if happening.type != "backfill.reflected" or account.settings[WAITS] != "unmatched":
+        return
+    assert happening.resource is not None
+    backfill = state.store.backfills[happening.resource["id"]]
+    for version in chain.from_iterable(state.store.touched.values()):
+        if version.backfill is backfill and in_force(version, state):
+            event = version.event
+            if customer_of(event, version.order, state) is None:
+                yield _unmatched(event, happening.at)
+
+
+def _unmatched(event: Mapping[str, Any], at: datetime) -> Happening:
+    """What is told of an event of no customer (rules orb.webhook.unmatched-event and -when)."""
+    shown = {
+        "customer_id": event.get("customer_id"),
+        "event_name": event["event_name"],
+        "external_customer_id": event.get("external_customer_id"),
+        "idempotency_key": event["idempotency_key"],
+        "properties": event["properties"],
+        "timestamp": event["timestamp"],
+    }
+    return Happening("event.unmatched_event", at, None, {"event": shown})
 
 
 def envelope(id: str, happening: Happening, style: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,9 @@ import pytest
 from contracts.reader import read
 from sandbox.account import Account
 from sandbox.faults import Fault
+from tests.running import NODE
 
 HERE = Path(__file__).parent / "node"
-NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(
     NODE is None or not (HERE / "node_modules" / "orb-billing").is_dir(),
     reason="needs Node.js 20 or later, and: make node",

@@ -153,6 +153,25 @@ def test_an_event_of_nobody_is_told(told: Told) -> None:
     assert unmatched.properties.event.properties == {"region": "eu"}
 
 
+def test_usage_of_nobody_that_a_backfill_brings_is_told_once(told: Told) -> None:
+    frame = {"timeframe_start": "2026-01-01T00:00:00Z", "timeframe_end": "2026-01-02T00:00:00Z"}
+    backfill = told.client.events.backfills.create(**frame)  # type: ignore[arg-type]  # as JSON has it
+    event = {
+        "event_name": "api_call",
+        "timestamp": "2026-01-01T12:00:00Z",
+        "idempotency_key": "k1",
+        "external_customer_id": "nobody",
+        "properties": {},
+    }
+    told.client.events.ingest(events=[event], backfill_id=backfill.id)  # type: ignore[list-item]  # as JSON has it
+    told.client.events.backfills.close(backfill.id)
+    told.client.events.backfills.revert(backfill.id)
+    told.client.top_level.ping()
+    until(lambda: len(told.receiver.received) == 3)
+    types = [told.unwrap(number).type for number in range(3)]
+    assert sorted(types) == ["backfill.reflected", "backfill.reverted", "event.unmatched_event"]
+
+
 def test_a_standard_endpoint_is_told_in_its_style(told: Told) -> None:
     told.client.webhook_endpoints.update(told.endpoint, payload_style="standard")
     told.client.customers.create(name="Acme", email="billing@acme.test")
