@@ -72,6 +72,7 @@ def receive(call: Call) -> Decision:
         return _repeat(call, body)
     decide = _track if body["type"] == "track" else _identify
     effects, findings = decide(call, body, state, terms)
+    state.heard = call.now
     return Decision(_thanks(call), effects, (*_nameless(body, terms), *findings))
 
 
@@ -117,6 +118,7 @@ def _identify(
 
 
 def _repeat(call: Call, body: Mapping[str, Any]) -> Decision:
+    call.account.state.heard = call.now
     message_id, rule = _message_id(body), "kana.event.dedup"
     found = Violation("$.messageId", "this messageId came before", message_id, rule)
     lost = [_usage(body)] if body["type"] == "track" else []

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandbox.kana.state import State, User
+from sandbox.kana.state import State, Terms, User
 from sandbox.reply import Effects
 
 __all__ = ["absorb", "join", "rename"]
 
 
-def join(users: Sequence[User], state: State) -> tuple[User, tuple[Effects, ...]]:
+def join(users: Sequence[User], state: State, terms: Terms) -> tuple[User, tuple[Effects, ...]]:
     """Merge users by hand: the one created first survives (rule kana.merge.oldest)."""
     oldest, *others = sorted(users, key=lambda user: user.born)
     effects: tuple[Effects, ...] = ()
     for other in others:
         id, identified = other.id, other.identified
         effects += absorb(other, oldest, state, "kana.merge.oldest")
-        if identified and not oldest.identified:  # rule kana.merge.fields
-            effects += rename(oldest, id, state, "kana.merge.fields")
+        if identified and not oldest.identified and terms.merged_id == "given":
+            effects += rename(oldest, id, state, "kana.merge.user-id")
     return oldest, effects
 
 

@@ -103,6 +103,9 @@ class Terms:
     entitlement: str
     limit: str
     below_zero: str
+    two_customers: str
+    several_users: str
+    merged_id: str
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Terms:
@@ -120,6 +123,9 @@ class Terms:
             entitlement=settings["kana.usage.entitlement"],
             limit=settings["kana.usage.limit"],
             below_zero=settings["kana.usage.below-zero"],
+            two_customers=settings["kana.identify.two-customers"],
+            several_users=settings["kana.stripe.several"],
+            merged_id=settings["kana.merge.user-id"],
         )
 
 
@@ -128,6 +134,7 @@ class State:
     """Everything of one account, each thing by its id; `subscriptions` by user, oldest first.
 
     `records` is the usage recorded so far. Whoever is in it, or has a subscription, is in `users`.
+    `heard` is when the last event was taken.
     """
 
     users: dict[str, User] = field(default_factory=dict)
@@ -141,6 +148,7 @@ class State:
     templates: set[str] = field(default_factory=set)
     born: int = 0
     subscribed: int = 0
+    heard: datetime | None = None
 
     def add(self, id: str, *, origin: Origin, identified: bool = True) -> User:
         """A new user, younger than all others."""

@@ -87,7 +87,7 @@ def test_an_event_counted_for_two_features_moves_whole(state):
     older = state.users["1"]
     younger = state.add("2", origin="segment")
     rules.track(event(user="2"), state, terms)
-    _, (moved,) = merges.join([younger, older], state)
+    _, (moved,) = merges.join([younger, older], state, TERMS)
     assert moved.outcome == "updated"
     assert [(u.event, u.customer, u.meter) for u in moved.items] == [
         ("m", "1", "messages"),
@@ -99,9 +99,9 @@ def test_moved_usage_moves_again(state):
     state.add("2", origin="segment")
     state.add("3", origin="segment")
     rules.track(event(user="3", featureId="messages"), state, TERMS)
-    survivor, effects = merges.join([state.users["3"], state.users["2"]], state)
+    survivor, effects = merges.join([state.users["3"], state.users["2"]], state, TERMS)
     assert [u.customer for e in effects for u in e.items] == ["2"]
-    survivor, effects = merges.join([survivor, state.users["1"]], state)
+    survivor, effects = merges.join([survivor, state.users["1"]], state, TERMS)
     assert survivor.id == "1"
     assert [u.customer for e in effects for u in e.items] == ["1"]
     assert list(state.users) == ["1"]
@@ -110,7 +110,7 @@ def test_moved_usage_moves_again(state):
 def test_three_users_become_one(state):
     for id in ("2", "3"):
         state.add(id, origin="segment").email = f"{id}@example.com"
-    survivor, _ = merges.join([state.users[id] for id in ("3", "1", "2")], state)
+    survivor, _ = merges.join([state.users[id] for id in ("3", "1", "2")], state, TERMS)
     assert (survivor.id, survivor.email) == ("1", "2@example.com")
 
 
@@ -119,7 +119,7 @@ def test_two_imports_of_one_email_in_two_spellings_are_not_chosen_between(state)
         state.add(email, origin="stripe", identified=False).email = email
     terms = replace(TERMS, email_case="ignore")
     done = users.identify(Payload("9", None, "x@gmail.com", None), state, terms)
-    assert [finding.rule for finding in done.findings] == ["kana.identify.flagged"]
+    assert [finding.rule for finding in done.findings] == ["kana.identify.several-imports"]
     done = users.identify(Payload("1", None, "x@gmail.com", None), state, terms)
     assert done.effects == ()
     assert len(state.users) == 4
