@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.conformance import violations
 from contracts.model import Contract, Endpoint, Violation
-from sandbox.kana import dashboard, errors, rules, users
+from sandbox.kana import cli, dashboard, errors, rules, users
 from sandbox.kana.spelling import documented
 from sandbox.kana.state import Event, State, Terms
 from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
@@ -32,6 +32,9 @@ def create_room(contract: Contract) -> Room:
             "graphql-playground": _later("playground"),
             "client-graphql": _later("client"),
             "client-graphql-preflight": _later("preflight"),
+            "cli-pull": cli.pull,
+            "cli-validate": cli.validate,
+            "cli-publish": cli.publish,
         },
         words=errors,
         dashboard=dashboard.FUNCTIONS,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import product
 from typing import Any
@@ -128,7 +129,7 @@ class Life(RuleBasedStateMachine):
         self.people.identify(id, email, billing, name, csv=False)
         self.keeps_customers({*before} - overwritten)
 
-    def keeps_customers(self, customers: set[str | None]) -> None:
+    def keeps_customers(self, customers: AbstractSet[str | None]) -> None:
         """Never are two Stripe customers made one by a guess."""
         if self.people.switches["kana.identify.two-customers"] == "apart":
             assert customers <= self.billing_ids()
