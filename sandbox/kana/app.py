@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.conformance import violations
 from contracts.model import Contract, Endpoint, Violation
-from sandbox.kana import cli, dashboard, errors, rules, users
+from sandbox.kana import cli, dashboard, errors, mappings, rules, users
 from sandbox.kana.spelling import documented
 from sandbox.kana.state import Event, State, Terms
 from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
@@ -42,6 +42,7 @@ def create_room(contract: Contract) -> Room:
         waives=_waives,
         always=((b"access-control-allow-origin", b"*"),),
         tenant=_tenant,
+        elapse=mappings.elapse,
     )
 
 
@@ -100,7 +101,7 @@ def _track(
     found = rules.refusals(event, state, terms)
     if found:
         raise _refused(body, found, call.endpoint)
-    state.seen.add(id)
+    state.take(_message_id(body), id)
     tracked = rules.track(event, state, terms)
     return tracked.effects, tracked.findings
 
@@ -108,7 +109,7 @@ def _track(
 def _identify(
     call: Call, body: Mapping[str, Any], state: State, terms: Terms
 ) -> tuple[tuple[Effects, ...], tuple[Violation, ...]]:
-    state.seen.add(_identity(call, body, state))
+    state.take(_message_id(body), _identity(call, body, state))
     traits = body.get("traits") or {}
     # A trait of another type is only here when it is to be ignored (rule kana.identify.types).
     name, email, billing_id = (
@@ -131,10 +132,7 @@ def _repeat(call: Call, body: Mapping[str, Any]) -> Decision:
 
 def _identity(call: Call, body: Mapping[str, Any], state: State) -> str:
     """What the ledger knows an event by: its messageId, and a new name when that is taken."""
-    id = _message_id(body) or call.account.id()
-    while id in state.seen:
-        id += "+"
-    return id
+    return state.free(_message_id(body) or call.account.id())
 
 
 def _message_id(body: Mapping[str, Any]) -> str:

@@ -58,7 +58,5 @@ def _written(account: Account) -> object:
 
 def _told(every: Sequence[Change]) -> tuple[Violation, ...]:
     return tuple(
-        Violation("$", change.text, None, change.rule)
-        for change in every
-        if change.level != "NONE"
+        Violation("$", change.text, None, change.rule) for change in every if change.level != "NONE"
     )

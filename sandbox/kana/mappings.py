@@ -11,18 +11,18 @@ from sandbox.kana import directory, rules
 from sandbox.kana.features import leaves
 from sandbox.kana.pages import Arguments, an_object, note, only, text
 from sandbox.kana.state import MappingRule, State, Terms
-from sandbox.reply import Usage
+from sandbox.reply import Effects, Usage
 
 if TYPE_CHECKING:
     from sandbox.account import Account
 
-__all__ = ["mapping_rules", "segment", "unmapped"]
+__all__ = ["elapse", "mapping_rules", "segment", "unmapped"]
 
 
 def mapping_rules(account: Account, arguments: Arguments, now: datetime) -> Json:
     """{} lists the rules; {"add": {"name", "event"?, "properties"?, "featureId"}} makes one,
     {"edit": {"name", ...}} changes what it names of one and {"remove": name} removes one.
-    `reprocessed` tells the usage that a new or changed rule found."""
+    `reprocessed` tells the usage that a new or changed rule found at once."""
     acts = [name for name in ("add", "edit", "remove") if name in arguments]
     only(arguments, *acts[:1])  # one thing at a time
     state: State = account.state
@@ -30,11 +30,21 @@ def mapping_rules(account: Account, arguments: Arguments, now: datetime) -> Json
     if acts:
         _change(acts[0], arguments, state)
     if acts and acts[0] != "remove":
-        effects = rules.reprocess(state, Terms.of(account.settings), now)
+        state.due.append(now + account.settings["kana.rules.at-once"])
+        effects = tuple(effect for _, effect in elapse(account, now))
         found = [usage for e in effects if e.outcome == "accepted" for usage in e.items]
         note(account, now, effects)
     listed = [rule.shown() for rule in state.rules.values()]
     return {"rules": listed, "reprocessed": [_shown(usage) for usage in found]}
+
+
+def elapse(account: Account, now: datetime) -> list[tuple[datetime, Effects]]:
+    """Try kept events again where a rule made that due by now (rule kana.rules.at-once)."""
+    state: State = account.state
+    ripe = sorted(at for at in state.due if at <= now)
+    state.due = [at for at in state.due if at > now]
+    terms = Terms.of(account.settings)
+    return [(at, effect) for at in ripe for effect in rules.reprocess(state, terms, at)]
 
 
 def _change(act: str, arguments: Arguments, state: State) -> None:

@@ -151,7 +151,9 @@ def _record(
 
 def _usages(event: Event, state: State, terms: Terms) -> Iterator[Usage]:
     for n, (feature, delta) in enumerate(wanted(event, state, terms)):
-        name = f"{event.id}:{feature}" if n else event.id
+        name = state.free(f"{event.id}:{feature}") if n else event.id
+        if n:
+            state.take("", name)
         yield Usage(name, event.user, feature, int(delta))
 
 

@@ -134,7 +134,8 @@ class State:
     """Everything of one account, each thing by its id; `subscriptions` by user, oldest first.
 
     `records` is the usage recorded so far. Whoever is in it, or has a subscription, is in `users`.
-    `heard` is when the last event was taken.
+    `heard` is when the last event was taken, `seen` are the messageIds of all, and `names` what
+    else the ledger calls usage by. `due` is when kept events are tried again.
     """
 
     users: dict[str, User] = field(default_factory=dict)
@@ -145,10 +146,12 @@ class State:
     unmapped: list[Event] = field(default_factory=list)
     records: Records = field(default_factory=Records)
     seen: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
     templates: set[str] = field(default_factory=set)
     born: int = 0
     subscribed: int = 0
     heard: datetime | None = None
+    due: list[datetime] = field(default_factory=list)
 
     def add(self, id: str, *, origin: Origin, identified: bool = True) -> User:
         """A new user, younger than all others."""
@@ -156,6 +159,19 @@ class State:
         user = User(id, self.born, origin, identified)
         self.users[id] = user
         return user
+
+    def free(self, name: str) -> str:
+        """The name, or one like it that the ledger calls nothing else by."""
+        while name in self.seen or name in self.names:
+            name += "+"
+        return name
+
+    def take(self, message_id: str, name: str) -> None:
+        """Remember an event by its messageId, if any, and by what the ledger calls it."""
+        if message_id:
+            self.seen.add(message_id)
+        if name != message_id:
+            self.names.add(name)
 
     def oldest_first(self) -> list[User]:
         return sorted(self.users.values(), key=lambda user: user.born)

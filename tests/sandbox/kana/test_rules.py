@@ -95,6 +95,21 @@ def test_an_event_counted_for_two_features_moves_whole(state):
     ]
 
 
+def test_usage_of_a_second_feature_is_called_like_no_other(state):
+    """Or it would be billed in the other's place when its user is merged."""
+    terms = replace(TERMS, several_rules="each")
+    state.features["emails"] = Feature("emails", "Emails", "CONSUMABLE")
+    for feature in ("messages", "emails"):
+        state.rules[feature] = MappingRule(feature, feature, "Message Sent", ())
+    for id in ("m", "m:emails", "m:emails"):
+        name = state.free(id)
+        state.take(id, name)
+        rules.track(event(name), state, terms)
+    assert rules.repeated("m:emails", state, terms)
+    names = [usage.event for usage in state.records.move("1", "2")]
+    assert len(names) == len(set(names)) == 6
+
+
 def test_moved_usage_moves_again(state):
     state.add("2", origin="segment")
     state.add("3", origin="segment")
