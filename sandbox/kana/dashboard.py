@@ -34,6 +34,7 @@ def features(account: Account, arguments: Arguments, now: datetime) -> Json:
 
 FUNCTIONS: Mapping[str, Callable[[Account, Arguments, datetime], Json]] = {
     "features": features,
+    "delete": directory.delete,
     "export-csv": directory.export_csv,
     "flags": directory.flags,
     "import-csv": directory.import_csv,

@@ -15,7 +15,16 @@ from sandbox.kana.state import State, Terms, User
 if TYPE_CHECKING:
     from sandbox.account import Account
 
-__all__ = ["export_csv", "flags", "import_csv", "import_stripe", "list_users", "merge", "texts"]
+__all__ = [
+    "delete",
+    "export_csv",
+    "flags",
+    "import_csv",
+    "import_stripe",
+    "list_users",
+    "merge",
+    "texts",
+]
 
 
 def import_stripe(account: Account, arguments: Arguments, now: datetime) -> Json:
@@ -112,6 +121,17 @@ def merge(account: Account, arguments: Arguments, now: datetime) -> Json:
     note(account, now, effects)
     left = survivor.shown()
     return {**left, "dropped": [_lost(user, left) for user in before if _lost(user, left)]}
+
+
+def delete(account: Account, arguments: Arguments, now: datetime) -> Json:
+    """{"user": id} deletes a user, and tells it as it was."""
+    only(arguments, "user")
+    id, state = text(arguments, "user"), account.state
+    if id not in state.users:
+        raise BadValue("user", id, f"one of {list(state.users)}")
+    told = state.users[id].shown()
+    note(account, now, merges.delete(state.users[id], state, Terms.of(account.settings)))
+    return told
 
 
 def _customer(given: Any) -> imports.Customer:

@@ -1,4 +1,5 @@
-"""What becomes of Kana's users, their usage and their kept events when two turn out to be one."""
+"""What becomes of Kana's users, their usage and their kept events when two turn out to be one,
+or one is gone."""
 
 from __future__ import annotations
 
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 from sandbox.kana.state import State, Terms, User
 from sandbox.reply import Effects
 
-__all__ = ["absorb", "join", "rename"]
+__all__ = ["absorb", "delete", "join", "rename"]
 
 
 def join(users: Sequence[User], state: State, terms: Terms) -> tuple[User, tuple[Effects, ...]]:
@@ -20,6 +21,16 @@ def join(users: Sequence[User], state: State, terms: Terms) -> tuple[User, tuple
         if identified and not oldest.identified and terms.merged_id == "given":
             effects += rename(oldest, id, state, "kana.merge.user-id")
     return oldest, effects
+
+
+def delete(user: User, state: State, terms: Terms) -> tuple[Effects, ...]:
+    """Delete a user, and with it what it subscribed to and used (rule kana.user.delete-usage)."""
+    del state.users[user.id]
+    state.subscriptions.pop(user.id, None)
+    lost = state.records.forget(user.id)
+    if terms.deleted_usage == "kept" or not lost:
+        return ()
+    return (Effects("removed", lost, "kana.user.delete-usage"),)
 
 
 def absorb(gone: User, left: User, state: State, rule: str) -> tuple[Effects, ...]:

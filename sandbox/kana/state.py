@@ -106,6 +106,7 @@ class Terms:
     two_customers: str
     several_users: str
     merged_id: str
+    deleted_usage: str
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Terms:
@@ -126,6 +127,7 @@ class Terms:
             two_customers=settings["kana.identify.two-customers"],
             several_users=settings["kana.stripe.several"],
             merged_id=settings["kana.merge.user-id"],
+            deleted_usage=settings["kana.user.delete-usage"],
         )
 
 

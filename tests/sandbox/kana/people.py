@@ -156,6 +156,12 @@ class People:
                 self.move(oldest.id, other.id)
                 oldest.id, oldest.identified = other.id, True
 
+    def delete(self, id: str) -> int:
+        """What the user had used is gone with it; answers how much that was."""
+        self.everybody = [person for person in self.everybody if person.id != id]
+        lost = [place for place in self.used if place[0] == id]
+        return sum(self.used.pop(place) for place in lost)
+
     def absorb(self, gone: Person, left: Person) -> None:
         left.email = left.email or gone.email
         left.billing_id = left.billing_id or gone.billing_id
