@@ -118,7 +118,16 @@ def _identify(
     )
     done = users.identify(users.Payload(body["userId"], name, email, billing_id), state, terms)
     brought = rules.retry(state, terms, call.now) if done.fresh else ()
-    return done.effects + brought, done.findings
+    return done.effects + brought, done.findings + _misspelt(traits)
+
+
+def _misspelt(traits: Mapping[str, Any]) -> tuple[Violation, ...]:
+    """The trait that Segment's own sample has, and Kana drops."""
+    if "billingId" not in traits:
+        return ()
+    why, given = "is dropped: Kana reads billingUserId", traits["billingId"]
+    found = Violation("$.traits.billingId", why, given, "kana.identify.fields", "billingUserId")
+    return (found,)
 
 
 def _repeat(call: Call, body: Mapping[str, Any]) -> Decision:

@@ -63,5 +63,6 @@ def _move(old: str, new: str, state: State, rule: str) -> tuple[Effects, ...]:
         subscription.user = new
         state.subscriptions.setdefault(new, []).append(subscription)
     state.subscriptions.get(new, []).sort(key=lambda found: int(found.id))
+    state.gone[old] = new
     moved = state.records.move(old, new)
     return (Effects("updated", moved, rule),) if moved else ()

@@ -77,13 +77,14 @@ class MappingRule:
 @dataclass
 class Event:
     """A track event as Kana keeps it, received `at`. `user` changes when its user is merged
-    or renamed."""
+    or renamed; `kept` is the rule by which it could not be counted."""
 
     id: str
     user: str
     name: str | None
     properties: Mapping[str, Any]
     at: datetime
+    kept: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +138,8 @@ class State:
 
     `records` is the usage recorded so far. Whoever is in it, or has a subscription, is in `users`.
     `heard` is when the last event was taken, `seen` are the messageIds of all, and `names` what
-    else the ledger calls usage by. `due` is when kept events are tried again.
+    else the ledger calls usage by. `due` is when kept events are tried again, and
+    `gone` tells what id a user has that had another.
     """
 
     users: dict[str, User] = field(default_factory=dict)
@@ -154,6 +156,7 @@ class State:
     subscribed: int = 0
     heard: datetime | None = None
     due: list[datetime] = field(default_factory=list)
+    gone: dict[str, str] = field(default_factory=dict)
 
     def add(self, id: str, *, origin: Origin, identified: bool = True) -> User:
         """A new user, younger than all others."""
@@ -174,6 +177,14 @@ class State:
             self.seen.add(message_id)
         if name != message_id:
             self.names.add(name)
+
+    def successor(self, id: str) -> str | None:
+        """The id of the user who had this one before; None where there is no such user."""
+        passed = set()
+        while id in self.gone and id not in self.users and id not in passed:
+            passed.add(id)
+            id = self.gone[id]
+        return id if passed and id in self.users else None
 
     def oldest_first(self) -> list[User]:
         return sorted(self.users.values(), key=lambda user: user.born)

@@ -44,7 +44,7 @@ class Identified:
 
 def identify(payload: Payload, state: State, terms: Terms) -> Identified:
     """Kana's table of ten rows, decided by userId and email (rules kana.identify.*)."""
-    known = state.users.get(payload.id)
+    known, before = state.users.get(payload.id), state.successor(payload.id)
     same = [user for user in sharing(payload.email, state, terms) if user is not known]
     imports = [user for user in same if not user.identified]
     ruling = _ruling(payload, known, imports, len(imports) < len(same), terms)
@@ -53,6 +53,9 @@ def identify(payload: Payload, state: State, terms: Terms) -> Identified:
     else:
         user, effects = known, _update(known, payload, imports, ruling, state)
     told = _told(payload, imports, ruling) + _doubled(user, payload, state)
+    if known is None and before is not None:
+        why = f"is a new user: who had this id is {before!r} now, with all that was used"
+        told += (Violation("$.userId", why, payload.id, "kana.merge.old-id"),)
     return Identified(effects, known is None, told)
 
 

@@ -9,8 +9,10 @@ import pytest
 from contracts.reader import read
 from sandbox.kana import merges, rules, users
 from sandbox.kana.features import leaves, text
+from sandbox.kana.packages import Package, Part
 from sandbox.kana.spelling import documented
 from sandbox.kana.state import Event, Feature, MappingRule, State, Terms
+from sandbox.kana.subscriptions import subscribe
 from sandbox.kana.users import Payload
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
@@ -151,3 +153,52 @@ def test_keys_in_any_casing_are_respelled_and_right_ones_stand():
 
 def test_of_two_odd_spellings_one_is_taken_and_nothing_fails():
     assert documented({"user_id": "1", "USERID": "2"})["userId"] in ("1", "2")
+
+
+def test_only_what_no_rule_mapped_is_counted_by_a_documented_rule(state):
+    """Rules kana.rules.reprocess and kana.rules.retry."""
+    rules.track(event("m"), state, TERMS)
+    rules.track(event("n", user="2"), state, TERMS)
+    rules.track(event("o", featureId="emails"), state, TERMS)
+    state.add("2", origin="segment")
+    state.features["emails"] = Feature("emails", "Emails", "CONSUMABLE")
+    state.rules["r"] = MappingRule("r", "messages", "Message Sent", ())
+    told = {e.rule: [u.event for u in e.items] for e in rules.reprocess(state, TERMS, NOW)}
+    assert told == {"kana.rules.reprocess": ["m"], "kana.rules.retry": ["n", "o"]}
+
+
+def test_events_that_were_kept_are_counted_in_their_order_up_to_a_limit(state):
+    terms = replace(TERMS, entitlement="required")
+    parts = {"messages": Part("messages", "MONTH", 2)}
+    state.packages["free"] = Package("free", "Free", False, parts, NOW, "PUBLISHED")
+    subscribe(["free"], "1", state, NOW)
+    for n, properties in enumerate([{}, {"featureId": "emails"}, {}]):
+        rules.track(event(f"m-{n}", **properties), state, terms)
+    state.packages["free"].parts = {**parts, "emails": Part("emails", "MONTH", 0)}
+    state.features["emails"] = Feature("emails", "Emails", "CONSUMABLE")
+    rules.track(event("p", featureId="messages"), state, terms)
+    state.rules["r"] = MappingRule("r", "messages", "Message Sent", ())
+    told = [
+        (effects.outcome, effects.rule, [usage.event for usage in effects.items])
+        for effects in rules.reprocess(state, terms, NOW)
+    ]
+    assert told == [
+        ("accepted", "kana.rules.reprocess", ["m-0"]),
+        ("rejected", "kana.usage.limit", ["m-1", "m-2"]),
+    ]
+
+
+def test_it_is_told_who_a_user_became(state):
+    state.add("2", origin="segment")
+    state.add("0", origin="segment")
+    merges.join([state.users["1"], state.users["2"]], state, TERMS)
+    merges.rename(state.users["1"], "9", state)
+    merges.rename(state.users["9"], "1", state)
+    merges.rename(state.users["1"], "9", state)
+    found = rules.track(event(user="2", featureId="messages"), state, TERMS).findings
+    assert [finding.message for finding in found] == [
+        "Kana has no user '2' any more, who became '9'"
+    ]
+    merges.delete(state.users["9"], state, TERMS)
+    found = rules.track(event("n", user="2", featureId="messages"), state, TERMS).findings
+    assert [finding.message for finding in found] == ["Kana has no user '2'; identify comes first"]
