@@ -47,16 +47,16 @@ def import_customer(customer: Customer, state: State, terms: Terms) -> Imported:
     (rules kana.stripe.import and kana.stripe.match)."""
     user = _match(customer, state, terms)
     if user is not None:
-        user.billing_id = user.billing_id or customer.billing_id
+        state.describe(user, billing_id=user.billing_id or customer.billing_id)
         return Imported(user, False, user.billing_id != customer.billing_id)
     user = state.add(customer.email, origin="stripe", identified=False)
-    user.name, user.email, user.billing_id = customer.name, customer.email, customer.billing_id
+    found = {"name": customer.name, "email": customer.email, "billing_id": customer.billing_id}
+    state.describe(user, **found)
     return Imported(user, True, False)
 
 
 def _match(customer: Customer, state: State, terms: Terms) -> User | None:
-    users = state.oldest_first()
-    billed = [user for user in users if user.billing_id == customer.billing_id]
+    billed = state.with_billing_id(customer.billing_id)
     if billed:
         return billed[0]
     alike = sharing(customer.email, state, terms)

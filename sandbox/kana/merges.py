@@ -36,9 +36,12 @@ def delete(user: User, state: State, terms: Terms) -> tuple[Effects, ...]:
 def absorb(gone: User, left: User, state: State, rule: str) -> tuple[Effects, ...]:
     """`gone` becomes part of `left`, which keeps its own fields and fills its gaps
     (rules kana.identify.carries and kana.merge.fields)."""
-    left.name = left.name or gone.name
-    left.email = left.email or gone.email
-    left.billing_id = left.billing_id or gone.billing_id
+    state.describe(
+        left,
+        name=left.name or gone.name,
+        email=left.email or gone.email,
+        billing_id=left.billing_id or gone.billing_id,
+    )
     left.metadata = left.metadata or gone.metadata
     del state.users[gone.id]
     return _move(gone.id, left.id, state, rule)

@@ -3,7 +3,7 @@ and events it has no use for."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -132,6 +132,10 @@ class Terms:
         )
 
 
+Book = dict[str, dict[int, User]]
+"""Users by a text that they were given once, in one case, and by when they were born."""
+
+
 @dataclass
 class State:
     """Everything of one account, each thing by its id; `subscriptions` by user, oldest first.
@@ -139,7 +143,8 @@ class State:
     `records` is the usage recorded so far. Whoever is in it, or has a subscription, is in `users`.
     `heard` is when the last event was taken, `seen` are the messageIds of all, and `names` what
     else the ledger calls usage by. `due` is when kept events are tried again, and
-    `gone` tells what id a user has that had another.
+    `gone` tells what id a user has that had another. `emails` and `billing_ids` are who
+    was ever given one: see `describe`.
     """
 
     users: dict[str, User] = field(default_factory=dict)
@@ -151,6 +156,8 @@ class State:
     records: Records = field(default_factory=Records)
     seen: set[str] = field(default_factory=set)
     names: set[str] = field(default_factory=set)
+    emails: Book = field(default_factory=dict)
+    billing_ids: Book = field(default_factory=dict)
     templates: set[str] = field(default_factory=set)
     born: int = 0
     subscribed: int = 0
@@ -177,6 +184,40 @@ class State:
             self.seen.add(message_id)
         if name != message_id:
             self.names.add(name)
+
+    def describe(
+        self,
+        user: User,
+        *,
+        name: str | None = None,
+        email: str | None = None,
+        billing_id: str | None = None,
+    ) -> None:
+        """Write into a user what is told of it; what is not told, or empty, stays. Nothing else
+        writes a user's email or billingId: they are how it is found."""
+        user.name = name or user.name
+        for book, key, value in (
+            (self.emails, "email", email),
+            (self.billing_ids, "billing_id", billing_id),
+        ):
+            if value and value != getattr(user, key):
+                setattr(user, key, value)
+                book.setdefault(value.casefold(), {})[user.born] = user
+
+    def with_email(self, email: str) -> list[User]:
+        """Users with this email in any case, oldest first."""
+        key = email.casefold()
+        return self._found(self.emails, key, lambda user: (user.email or "").casefold() == key)
+
+    def with_billing_id(self, billing_id: str) -> list[User]:
+        """Users with exactly this billingId, oldest first."""
+        key = billing_id.casefold()
+        return self._found(self.billing_ids, key, lambda user: user.billing_id == billing_id)
+
+    def _found(self, book: Book, key: str, fits: Callable[[User], bool]) -> list[User]:
+        """Who is in the book under this key, is still there and still fits."""
+        listed = [user for _, user in sorted(book.get(key, {}).items())]
+        return [user for user in listed if self.users.get(user.id) is user and fits(user)]
 
     def successor(self, id: str) -> str | None:
         """The id of the user who had this one before; None where there is no such user."""

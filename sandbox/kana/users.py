@@ -98,14 +98,14 @@ def _arrive(
         effects = rename(user, payload.id, state, ruling.rule)
     else:
         user = state.add(payload.id, origin=payload.origin)
-    _fill(user, payload)
+    _fill(user, payload, state)
     return user, effects
 
 
 def _update(
     known: User, payload: Payload, imports: Sequence[User], ruling: Ruling, state: State
 ) -> tuple[Effects, ...]:
-    _fill(known, payload)
+    _fill(known, payload, state)
     # What a CSV calls a user is what the export called it: for an import, its email.
     known.identified = known.identified or payload.origin != "csv"
     return absorb(imports[0], known, state, ruling.rule) if ruling.takes else ()
@@ -116,12 +116,11 @@ def sharing(email: str | None, state: State, terms: Terms) -> list[User]:
     if email is None:
         return []
     wanted = spelled(email, terms)
-    found = [
+    return [
         user
-        for user in state.users.values()
+        for user in state.with_email(email)
         if user.email is not None and spelled(user.email, terms) == wanted
     ]
-    return sorted(found, key=lambda user: user.born)
 
 
 def spelled(email: str, terms: Terms) -> str:
@@ -129,11 +128,9 @@ def spelled(email: str, terms: Terms) -> str:
     return email.casefold() if terms.email_case == "ignore" else email
 
 
-def _fill(user: User, payload: Payload) -> None:
+def _fill(user: User, payload: Payload, state: State) -> None:
     """Take what the payload brings; what it leaves out stays (rule kana.identify.empty)."""
-    user.name = payload.name or user.name
-    user.email = payload.email or user.email
-    user.billing_id = payload.billing_id or user.billing_id
+    state.describe(user, name=payload.name, email=payload.email, billing_id=payload.billing_id)
 
 
 def _told(payload: Payload, imports: Sequence[User], ruling: Ruling) -> tuple[Violation, ...]:
@@ -152,11 +149,7 @@ def _doubled(user: User, payload: Payload, state: State) -> tuple[Violation, ...
     """Others with the billingId that the payload brings: one customer, billed as several."""
     if payload.billing_id is None:
         return ()
-    others = [
-        other.id
-        for other in state.users.values()
-        if other.billing_id == payload.billing_id and other is not user
-    ]
+    others = [other.id for other in state.with_billing_id(payload.billing_id) if other is not user]
     why = f"{', '.join(map(repr, others))} has this billingId too, and stays a user of its own"
     rule = "kana.identify.billing-id-shared"
     found = Violation("$.traits.billingUserId", why, payload.billing_id, rule)

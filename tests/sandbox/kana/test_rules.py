@@ -126,14 +126,14 @@ def test_moved_usage_moves_again(state):
 
 def test_three_users_become_one(state):
     for id in ("2", "3"):
-        state.add(id, origin="segment").email = f"{id}@example.com"
+        state.describe(state.add(id, origin="segment"), email=f"{id}@example.com")
     survivor, _ = merges.join([state.users[id] for id in ("3", "1", "2")], state, TERMS)
     assert (survivor.id, survivor.email) == ("1", "2@example.com")
 
 
 def test_two_imports_of_one_email_in_two_spellings_are_not_chosen_between(state):
     for email in ("x@gmail.com", "X@gmail.com"):
-        state.add(email, origin="stripe", identified=False).email = email
+        state.describe(state.add(email, origin="stripe", identified=False), email=email)
     terms = replace(TERMS, email_case="ignore")
     done = users.identify(Payload("9", None, "x@gmail.com", None), state, terms)
     assert [finding.rule for finding in done.findings] == ["kana.identify.several-imports"]
