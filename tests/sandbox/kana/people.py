@@ -156,6 +156,21 @@ class People:
                 self.move(oldest.id, other.id)
                 oldest.id, oldest.identified = other.id, True
 
+    def create(self, id: str, email: str | None, billing_id: str | None) -> bool:
+        if self.find(id) is not None:
+            return False
+        self.everybody.append(Person(id, True, email, billing_id))
+        return True
+
+    def rename(self, id: str, new: str) -> bool:
+        person = self.find(id)
+        if person is None or self.find(new) not in (None, person):
+            return False
+        if new != id:
+            self.move(id, new)
+            person.id, person.identified = new, True
+        return True
+
     def delete(self, id: str) -> int:
         """What the user had used is gone with it; answers how much that was."""
         self.everybody = [person for person in self.everybody if person.id != id]

@@ -184,7 +184,7 @@ def test_events_that_were_kept_are_counted_in_their_order_up_to_a_limit(state):
     ]
     assert told == [
         ("accepted", "kana.rules.reprocess", ["m-0"]),
-        ("rejected", "kana.usage.limit", ["m-1", "m-2"]),
+        ("dropped", "kana.usage.limit", ["m-1", "m-2"]),
     ]
 
 
