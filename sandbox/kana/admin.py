@@ -148,8 +148,8 @@ class Admin:
     def create_user(self, _: Any, input: Given) -> Shape:
         id = catalogue.new_id(input["id"], self.state.users, "user")
         user = self.state.add(id, origin="api")
-        user.name, user.email = input.get("name"), input.get("email")
-        user.billing_id, user.metadata = input.get("billingId"), input.get("metadata") or {}
+        user.name, user.metadata = input.get("name"), input.get("metadata") or {}
+        self.state.describe(user, email=input.get("email"), billing_id=input.get("billingId"))
         self.effects += rules.retry(self.state, self.terms, self.call.now)
         return shapes.user(user)
 
@@ -160,6 +160,7 @@ class Admin:
         if new is not None and new != id:
             catalogue.new_id(new, self.state.users, "user", "input.id")
             self.effects += rename(user, new, self.state, "kana.user.rename")
+            self.effects += rules.retry(self.state, self.terms, self.call.now)
         user.name = input.get("name", user.name)
         user.metadata = input.get("metadata", user.metadata)
         return shapes.user(user)

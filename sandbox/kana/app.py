@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.conformance import violations
 from contracts.model import Contract, Endpoint, Violation
-from sandbox.kana import dashboard, errors, rules, users
+from sandbox.kana import cli, dashboard, errors, mappings, rules, users
 from sandbox.kana.spelling import documented
 from sandbox.kana.state import Event, State, Terms
 from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
@@ -32,6 +32,9 @@ def create_room(contract: Contract) -> Room:
             "graphql-playground": _later("playground"),
             "client-graphql": _later("client"),
             "client-graphql-preflight": _later("preflight"),
+            "cli-pull": cli.pull,
+            "cli-validate": cli.validate,
+            "cli-publish": cli.publish,
         },
         words=errors,
         dashboard=dashboard.FUNCTIONS,
@@ -39,6 +42,7 @@ def create_room(contract: Contract) -> Room:
         waives=_waives,
         always=((b"access-control-allow-origin", b"*"),),
         tenant=_tenant,
+        elapse=mappings.elapse,
     )
 
 
@@ -72,6 +76,7 @@ def receive(call: Call) -> Decision:
         return _repeat(call, body)
     decide = _track if body["type"] == "track" else _identify
     effects, findings = decide(call, body, state, terms)
+    state.heard = call.now
     return Decision(_thanks(call), effects, (*_nameless(body, terms), *findings))
 
 
@@ -96,7 +101,7 @@ def _track(
     found = rules.refusals(event, state, terms)
     if found:
         raise _refused(body, found, call.endpoint)
-    state.seen.add(id)
+    state.take(_message_id(body), id)
     tracked = rules.track(event, state, terms)
     return tracked.effects, tracked.findings
 
@@ -104,7 +109,7 @@ def _track(
 def _identify(
     call: Call, body: Mapping[str, Any], state: State, terms: Terms
 ) -> tuple[tuple[Effects, ...], tuple[Violation, ...]]:
-    state.seen.add(_identity(call, body, state))
+    state.take(_message_id(body), _identity(call, body, state))
     traits = body.get("traits") or {}
     # A trait of another type is only here when it is to be ignored (rule kana.identify.types).
     name, email, billing_id = (
@@ -113,10 +118,20 @@ def _identify(
     )
     done = users.identify(users.Payload(body["userId"], name, email, billing_id), state, terms)
     brought = rules.retry(state, terms, call.now) if done.fresh else ()
-    return done.effects + brought, done.findings
+    return done.effects + brought, done.findings + _misspelt(traits)
+
+
+def _misspelt(traits: Mapping[str, Any]) -> tuple[Violation, ...]:
+    """The trait that Segment's own sample has, and Kana drops."""
+    if "billingId" not in traits:
+        return ()
+    why, given = "is dropped: Kana reads billingUserId", traits["billingId"]
+    found = Violation("$.traits.billingId", why, given, "kana.identify.fields", "billingUserId")
+    return (found,)
 
 
 def _repeat(call: Call, body: Mapping[str, Any]) -> Decision:
+    call.account.state.heard = call.now
     message_id, rule = _message_id(body), "kana.event.dedup"
     found = Violation("$.messageId", "this messageId came before", message_id, rule)
     lost = [_usage(body)] if body["type"] == "track" else []
@@ -126,10 +141,7 @@ def _repeat(call: Call, body: Mapping[str, Any]) -> Decision:
 
 def _identity(call: Call, body: Mapping[str, Any], state: State) -> str:
     """What the ledger knows an event by: its messageId, and a new name when that is taken."""
-    id = _message_id(body) or call.account.id()
-    while id in state.seen:
-        id += "+"
-    return id
+    return state.free(_message_id(body) or call.account.id())
 
 
 def _message_id(body: Mapping[str, Any]) -> str:

@@ -34,11 +34,15 @@ def features(account: Account, arguments: Arguments, now: datetime) -> Json:
 
 FUNCTIONS: Mapping[str, Callable[[Account, Arguments, datetime], Json]] = {
     "features": features,
+    "delete": directory.delete,
+    "export-csv": directory.export_csv,
     "flags": directory.flags,
+    "import-csv": directory.import_csv,
     "import-stripe": directory.import_stripe,
     "merge": directory.merge,
     "packages": shelf.packages,
     "rules": mappings.mapping_rules,
+    "segment": mappings.segment,
     "subscriptions": shelf.subscriptions,
     "templates": shelf.templates,
     "unmapped": mappings.unmapped,

@@ -2,23 +2,34 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from contracts.model import BadValue, Json
-from sandbox.kana import imports, merges, rules, users
+from sandbox.kana import imports, merges, rules, tables, users
 from sandbox.kana.pages import Arguments, note, only, text
 from sandbox.kana.state import State, Terms, User
 
 if TYPE_CHECKING:
     from sandbox.account import Account
 
-__all__ = ["flags", "import_stripe", "list_users", "merge"]
+__all__ = [
+    "delete",
+    "export_csv",
+    "flags",
+    "import_csv",
+    "import_stripe",
+    "list_users",
+    "merge",
+    "texts",
+]
 
 
 def import_stripe(account: Account, arguments: Arguments, now: datetime) -> Json:
-    """{"customers": [{"billingId", "email", "name"?}, ...]} links or creates a user for each."""
+    """{"customers": [{"billingId", "email", "name"?}, ...]} links or creates a user for each;
+    `differing` tells the users that keep a billingId of another customer."""
     only(arguments, "customers")
     given = arguments.get("customers")
     if not isinstance(given, list):
@@ -27,12 +38,44 @@ def import_stripe(account: Account, arguments: Arguments, now: datetime) -> Json
     state: State = account.state
     terms = Terms.of(account.settings)
     done = [imports.import_customer(customer, state, terms) for customer in customers]
-    if any(new for _, new in done):
+    if any(one.new for one in done):
         note(account, now, rules.retry(state, terms, now))
     return {
-        "created": [user.id for user, new in done if new],
-        "linked": [user.id for user, new in done if not new],
+        "created": [one.user.id for one in done if one.new],
+        "linked": [one.user.id for one in done if not one.new],
+        "differing": [
+            {"billingId": customer.billing_id, "userId": one.user.id, "has": one.user.billing_id}
+            for customer, one in zip(customers, done, strict=True)
+            if one.differs
+        ],
     }
+
+
+def import_csv(account: Account, arguments: Arguments, now: datetime) -> Json:
+    """{"csv": "id,billingId,name,email\\n..."} creates, updates or merges a user for each row;
+    all rows are right before one is taken. `findings` tells what was, or was not, merged."""
+    only(arguments, "csv")
+    rows = tables.parse(text(arguments, "csv"))
+    state: State = account.state
+    terms = Terms.of(account.settings)
+    read = imports.import_rows(rows, state, terms)
+    note(account, now, tuple(read.effects))
+    if read.created:
+        note(account, now, rules.retry(state, terms, now))
+    told = [{"message": found.message, "rule": found.rule} for found in read.findings]
+    return {
+        "created": read.created,
+        "updated": read.updated,
+        "passedOver": read.passed,
+        "findings": told,
+    }
+
+
+def export_csv(account: Account, arguments: Arguments, _: datetime) -> Json:
+    """{} tells the users as CSV, oldest first; imported again as it is, it changes nothing."""
+    only(arguments)
+    state: State = account.state
+    return {"csv": tables.written(state.oldest_first())}
 
 
 def list_users(account: Account, arguments: Arguments, _: datetime) -> Json:
@@ -45,29 +88,50 @@ def list_users(account: Account, arguments: Arguments, _: datetime) -> Json:
 def flags(account: Account, arguments: Arguments, _: datetime) -> Json:
     """{} tells which users have no billingId, and which have the same email."""
     only(arguments)
-    state: State = account.state
-    everybody = state.oldest_first()
+    unbilled, alike = _flagged(account)
+    return {"withoutBillingId": unbilled, "sameEmail": alike, "texts": texts(account)}
+
+
+def texts(account: Account) -> list[str]:
+    """The flags as Kana's page counts them, which it does where there are none too."""
+    unbilled, alike = _flagged(account)
+    return [
+        f"{len(unbilled)} users are not connected to a billing provider",
+        f"{len(alike)} users have the same email address",
+    ]
+
+
+def _flagged(account: Account) -> tuple[list[str], list[str]]:
+    """The ids of users without a billingId, and of users whose email another has too."""
+    everybody = account.state.oldest_first()
     terms = Terms.of(account.settings)
-    unbilled = [user.id for user in everybody if user.billing_id is None]
-    alike = [user.id for user in everybody if len(users.sharing(user.email, state, terms)) > 1]
-    texts = {
-        f"{len(unbilled)} users are not connected to a billing provider": unbilled,
-        f"{len(alike)} users have the same email address": alike,
-    }
-    return {
-        "withoutBillingId": unbilled,
-        "sameEmail": alike,
-        "texts": [text for text, found in texts.items() if found],
-    }
+    emails = Counter(users.spelled(user.email, terms) for user in everybody if user.email)
+    alike = [u.id for u in everybody if u.email and emails[users.spelled(u.email, terms)] > 1]
+    return [user.id for user in everybody if user.billing_id is None], alike
 
 
 def merge(account: Account, arguments: Arguments, now: datetime) -> Json:
-    """{"users": [id, id, ...]} merges them into the one that was created first."""
+    """{"users": [id, id, ...]} merges them into the one that was created first, and tells it;
+    `dropped` are the values of the others that it has not."""
     only(arguments, "users")
     state: State = account.state
-    survivor, effects = merges.join(_chosen(arguments.get("users"), state), state)
+    chosen = _chosen(arguments.get("users"), state)
+    before = [user.shown() for user in chosen]
+    survivor, effects = merges.join(chosen, state, Terms.of(account.settings))
     note(account, now, effects)
-    return survivor.shown()
+    left = survivor.shown()
+    return {**left, "dropped": [_lost(user, left) for user in before if _lost(user, left)]}
+
+
+def delete(account: Account, arguments: Arguments, now: datetime) -> Json:
+    """{"user": id} deletes a user, and tells it as it was."""
+    only(arguments, "user")
+    id, state = text(arguments, "user"), account.state
+    if id not in state.users:
+        raise BadValue("user", id, f"one of {list(state.users)}")
+    told = state.users[id].shown()
+    note(account, now, merges.delete(state.users[id], state, Terms.of(account.settings)))
+    return told
 
 
 def _customer(given: Any) -> imports.Customer:
@@ -76,6 +140,11 @@ def _customer(given: Any) -> imports.Customer:
     only(given, "billingId", "email", "name")
     name = text(given, "name") if given.get("name") is not None else None
     return imports.Customer(text(given, "email"), text(given, "billingId"), name)
+
+
+def _lost(user: Mapping[str, Json], left: Mapping[str, Json]) -> dict[str, Json]:
+    kept = ("id", "billingId", "name", "email")
+    return {key: user[key] for key in kept if user[key] not in (None, left[key])}
 
 
 def _chosen(ids: Any, state: State) -> list[User]:

@@ -1,33 +1,47 @@
-"""What becomes of Kana's users, their usage and their kept events when two turn out to be one."""
+"""What becomes of Kana's users, their usage and their kept events when two turn out to be one,
+or one is gone."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandbox.kana.state import State, User
+from sandbox.kana.state import State, Terms, User
 from sandbox.reply import Effects
 
-__all__ = ["absorb", "join", "rename"]
+__all__ = ["absorb", "delete", "join", "rename"]
 
 
-def join(users: Sequence[User], state: State) -> tuple[User, tuple[Effects, ...]]:
+def join(users: Sequence[User], state: State, terms: Terms) -> tuple[User, tuple[Effects, ...]]:
     """Merge users by hand: the one created first survives (rule kana.merge.oldest)."""
     oldest, *others = sorted(users, key=lambda user: user.born)
     effects: tuple[Effects, ...] = ()
     for other in others:
         id, identified = other.id, other.identified
         effects += absorb(other, oldest, state, "kana.merge.oldest")
-        if identified and not oldest.identified:  # rule kana.merge.fields
-            effects += rename(oldest, id, state, "kana.merge.fields")
+        if identified and not oldest.identified and terms.merged_id == "given":
+            effects += rename(oldest, id, state, "kana.merge.user-id")
     return oldest, effects
+
+
+def delete(user: User, state: State, terms: Terms) -> tuple[Effects, ...]:
+    """Delete a user, and with it what it subscribed to and used (rule kana.user.delete-usage)."""
+    del state.users[user.id]
+    state.subscriptions.pop(user.id, None)
+    lost = state.records.forget(user.id)
+    if terms.deleted_usage == "kept" or not lost:
+        return ()
+    return (Effects("removed", lost, "kana.user.delete-usage"),)
 
 
 def absorb(gone: User, left: User, state: State, rule: str) -> tuple[Effects, ...]:
     """`gone` becomes part of `left`, which keeps its own fields and fills its gaps
     (rules kana.identify.carries and kana.merge.fields)."""
-    left.name = left.name or gone.name
-    left.email = left.email or gone.email
-    left.billing_id = left.billing_id or gone.billing_id
+    state.describe(
+        left,
+        name=left.name or gone.name,
+        email=left.email or gone.email,
+        billing_id=left.billing_id or gone.billing_id,
+    )
     left.metadata = left.metadata or gone.metadata
     del state.users[gone.id]
     return _move(gone.id, left.id, state, rule)
@@ -52,5 +66,6 @@ def _move(old: str, new: str, state: State, rule: str) -> tuple[Effects, ...]:
         subscription.user = new
         state.subscriptions.setdefault(new, []).append(subscription)
     state.subscriptions.get(new, []).sort(key=lambda found: int(found.id))
+    state.gone[old] = new
     moved = state.records.move(old, new)
     return (Effects("updated", moved, rule),) if moved else ()

@@ -72,9 +72,14 @@ class Records:
 
     def move(self, old: str, new: str) -> list[Usage]:
         """Make one user's usage another's; answers it as it is now."""
-        moved = [
-            (at, replace(usage, customer=new)) for at, usage in self._usages.pop(old, {}).values()
-        ]
-        for place in [place for place in self._tallies if place[0] == old]:
-            del self._tallies[place]
+        moved = [(at, replace(usage, customer=new)) for at, usage in self._taken(old)]
         return [self.add(usage, at) for at, usage in moved]
+
+    def forget(self, user: str) -> list[Usage]:
+        """Lose a user's usage; answers it as it was."""
+        return [usage for _, usage in self._taken(user)]
+
+    def _taken(self, user: str) -> list[tuple[datetime, Usage]]:
+        for place in [place for place in self._tallies if place[0] == user]:
+            del self._tallies[place]
+        return list(self._usages.pop(user, {}).values())

@@ -12,7 +12,7 @@ from sandbox.kana.entitlements import INT
 from sandbox.kana.features import wanted
 from sandbox.kana.state import Event, Feature, State, Terms
 from sandbox.kana.usage import record
-from sandbox.reply import Effects, Usage
+from sandbox.reply import Effects, Outcome, Usage
 
 __all__ = ["Tracked", "refusals", "repeated", "reprocess", "retry", "track"]
 
@@ -44,38 +44,41 @@ def track(event: Event, state: State, terms: Terms) -> Tracked:
     """Record an event's usage, or keep it unmapped (rule kana.track.unmapped)."""
     found = _obstacles(event, state, terms)
     if found:
+        event.kept = found[0].rule
         state.unmapped.append(event)
         lost = _guess(event, state, terms)
         return Tracked((Effects("unmatched", [lost], found[0].rule),), tuple(found))
     fresh = _create(event, state, terms)
     tracked = _record([event], state, terms, event.at)
     brought = retry(state, terms, event.at) if fresh else ()
-    return Tracked(tracked.effects + brought, tracked.findings)
+    return Tracked(tracked.effects + brought, tracked.findings + _uncounted(event, terms))
 
 
-def reprocess(
-    state: State, terms: Terms, now: datetime, rule: str = "kana.rules.reprocess"
-) -> tuple[Effects, ...]:
-    """Try every unmapped event again, and record those that now map (rule kana.rules.reprocess);
-    what is refused then is refused for good (rule kana.rules.reprocess-once)."""
+def reprocess(state: State, terms: Terms, now: datetime) -> tuple[Effects, ...]:
+    """Try every unmapped event again, and record those that now map (rules kana.rules.reprocess
+    and kana.rules.retry); what is refused then is refused for good (rule
+    kana.rules.reprocess-once)."""
     mapping = [event for event in state.unmapped if not _obstacles(event, state, terms)]
     gone = {id(event) for event in mapping}
     state.unmapped = [event for event in state.unmapped if id(event) not in gone]
     for event in mapping:
         _create(event, state, terms)
-    return _record(mapping, state, terms, now, rule).effects
+    return _record(mapping, state, terms, now).effects
 
 
 def retry(state: State, terms: Terms, now: datetime) -> tuple[Effects, ...]:
     """What a new user or feature brings, where the switch says so (rule kana.rules.retry)."""
-    return reprocess(state, terms, now, "kana.rules.retry") if terms.retry == "any" else ()
+    return reprocess(state, terms, now) if terms.retry == "any" else ()
 
 
 def _obstacles(event: Event, state: State, terms: Terms) -> list[Violation]:
     """Every reason why this event's usage cannot be recorded; empty when it can."""
     found = []
     if event.user not in state.users and terms.unknown_user != "created":
+        left = state.successor(event.user)
         why = f"Kana has no user {event.user!r}; identify comes first"
+        if left is not None:
+            why = f"Kana has no user {event.user!r} any more, who became {left!r}"
         found.append(Violation("$.userId", why, event.user, "kana.track.unknown-user"))
     asked = wanted(event, state, terms)
     if not asked:
@@ -128,30 +131,48 @@ def _create(event: Event, state: State, terms: Terms) -> bool:
     return True
 
 
-def _record(
-    events: Sequence[Event], state: State, terms: Terms, now: datetime, rule: str | None = None
-) -> Tracked:
+def _record(events: Sequence[Event], state: State, terms: Terms, now: datetime) -> Tracked:
     """Record the usage of events whose users and features are known, as far as their users may
-    use so much; `rule` is why they are recorded now and were not before."""
-    kept: list[Usage] = []
-    lost: dict[str, list[Usage]] = {}
+    use so much."""
+    done: dict[tuple[Outcome, str | None], list[Usage]] = {}
     findings = []
-    for usage in (usage for event in events for usage in _usages(event, state, terms)):
-        verdict = record(usage, state, terms, now)
-        if verdict.rule is None:
-            kept.append(usage)
-            continue
-        lost.setdefault(verdict.rule, []).append(usage)
-        path = "$.properties.featureId"
-        findings.append(Violation(path, verdict.reason, usage.meter, verdict.rule))
-    effects = [Effects("accepted", kept, rule)] if kept else []
-    effects += [Effects("dropped", usages, why) for why, usages in lost.items()]
-    return Tracked(tuple(effects), tuple(findings))
+    for event in events:
+        for usage in _usages(event, state, terms):
+            verdict = record(usage, state, terms, now)
+            if verdict.rule is None:
+                done.setdefault(("accepted", _late(event)), []).append(usage)
+                continue
+            done.setdefault(("dropped", verdict.rule), []).append(usage)
+            path = "$.properties.featureId"
+            findings.append(Violation(path, verdict.reason, usage.meter, verdict.rule))
+    effects = tuple(Effects(outcome, usages, why) for (outcome, why), usages in done.items())
+    return Tracked(effects, tuple(findings))
+
+
+def _late(event: Event) -> str | None:
+    """The rule by which an event that was kept is counted after all. Kana tells it of those that
+    no rule mapped, and of no others."""
+    if not event.kept:
+        return None
+    mapped = event.kept == "kana.track.unmapped"
+    return "kana.rules.reprocess" if mapped else "kana.rules.retry"
+
+
+def _uncounted(event: Event, terms: Terms) -> tuple[Violation, ...]:
+    """A delta that a mapping rule passes over (rule kana.rules.delta)."""
+    delta = event.properties.get("delta")
+    by_rule = event.properties.get("featureId") in (None, "")
+    if delta in (None, 1) or not by_rule or terms.rule_delta == "delta":
+        return ()
+    why = "counts as 1: a mapping rule matched, and those pass over the delta"
+    return (Violation("$.properties.delta", why, delta, "kana.rules.delta"),)
 
 
 def _usages(event: Event, state: State, terms: Terms) -> Iterator[Usage]:
     for n, (feature, delta) in enumerate(wanted(event, state, terms)):
-        name = f"{event.id}:{feature}" if n else event.id
+        name = state.free(f"{event.id}:{feature}") if n else event.id
+        if n:
+            state.take("", name)
         yield Usage(name, event.user, feature, int(delta))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from contracts.model import Violation
 from sandbox.kana.merges import absorb, rename
@@ -15,12 +16,21 @@ __all__ = ["Identified", "Payload", "identify", "sharing", "spelled"]
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """What Kana reads of an identify call (rule kana.identify.fields)."""
+    """What Kana reads of an identify call (rule kana.identify.fields), or of a row of CSV."""
 
     id: str
     name: str | None
     email: str | None
     billing_id: str | None
+    origin: Literal["segment", "csv"] = "segment"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """Whether the user takes in the one Stripe import of its email, and by which rule or not."""
+
+    rule: str
+    takes: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,44 +44,71 @@ class Identified:
 
 def identify(payload: Payload, state: State, terms: Terms) -> Identified:
     """Kana's table of ten rows, decided by userId and email (rules kana.identify.*)."""
-    known = state.users.get(payload.id)
+    known, before = state.users.get(payload.id), state.successor(payload.id)
     same = [user for user in sharing(payload.email, state, terms) if user is not known]
     imports = [user for user in same if not user.identified]
-    shared = len(imports) < len(same)
+    ruling = _ruling(payload, known, imports, len(imports) < len(same), terms)
     if known is None:
-        return _arrive(payload, imports, shared, state)
-    rule, merging = _row(known, shared, terms)
-    _fill(known, payload)
-    known.identified = True
-    if len(imports) == 1 and merging:
-        told = _told("merged with the Stripe import of this email", payload, rule)
-        return Identified(absorb(imports[0], known, state, rule), findings=told)
-    why = "a Stripe import has this email and was not merged"
-    return Identified(findings=_told(why, payload, rule) if imports else ())
+        user, effects = _arrive(payload, imports, ruling, state)
+    else:
+        user, effects = known, _update(known, payload, imports, ruling, state)
+    told = _told(payload, imports, ruling) + _doubled(user, payload, state)
+    if known is None and before is not None:
+        why = f"is a new user: who had this id is {before!r} now, with all that was used"
+        told += (Violation("$.userId", why, payload.id, "kana.merge.old-id"),)
+    return Identified(effects, known is None, told)
 
 
-def _arrive(payload: Payload, imports: Sequence[User], shared: bool, state: State) -> Identified:
-    """An id that Kana does not know: rows 5, 8 and 9."""
-    if len(imports) == 1 and not shared:
-        effects = rename(imports[0], payload.id, state)
-        _fill(imports[0], payload)
-        told = _told("the Stripe import took this userId", payload, "kana.identify.overwrite")
-        return Identified(effects, True, told)
-    _fill(state.add(payload.id, origin="segment"), payload)
-    why = "a new user, beside a Stripe import and another user of the same email"
-    return Identified((), True, _told(why, payload, "kana.identify.flagged") if imports else ())
+def _ruling(
+    payload: Payload, known: User | None, imports: Sequence[User], shared: bool, terms: Terms
+) -> Ruling:
+    """What becomes of the Stripe imports that have the payload's email. `shared`: somebody who is
+    no import has it too, besides the user of the payload's id."""
+    if len(imports) != 1 or (known is not None and not known.identified):
+        return Ruling("kana.identify.several-imports", takes=False)
+    ruling = _row(known, shared, terms)
+    billing_id = payload.billing_id or (known.billing_id if known is not None else None)
+    if billing_id in (None, imports[0].billing_id) or not ruling.takes:
+        return ruling
+    return Ruling("kana.identify.two-customers", takes=terms.two_customers == "merge")
 
 
-def _row(known: User, shared: bool, terms: Terms) -> tuple[str, bool]:
-    """The rule for a known user beside a Stripe import of the payload's email, and whether it
-    merges. `shared`: a third user has the email too."""
+def _row(known: User | None, shared: bool, terms: Terms) -> Ruling:
+    """The row of the table where one Stripe import has the payload's email."""
+    if known is None and shared:
+        return Ruling("kana.identify.flagged", takes=False)  # row 9
+    if known is None:
+        return Ruling("kana.identify.overwrite", takes=True)  # row 8
     if known.email is None and not shared:
-        return "kana.identify.merge", True  # row 7
+        return Ruling("kana.identify.merge", takes=True)  # row 7
     if known.email is None:
-        return "kana.identify.no-email-shared", terms.no_email_shared == "merge"
+        return Ruling("kana.identify.no-email-shared", takes=terms.no_email_shared == "merge")
     if shared:
-        return "kana.identify.update", False  # row 10
-    return "kana.identify.has-email", terms.has_email == "merge"
+        return Ruling("kana.identify.update", takes=False)  # row 10
+    return Ruling("kana.identify.has-email", takes=terms.has_email == "merge")
+
+
+def _arrive(
+    payload: Payload, imports: Sequence[User], ruling: Ruling, state: State
+) -> tuple[User, tuple[Effects, ...]]:
+    """An id that Kana does not know: given to the import, or to a new user."""
+    effects: tuple[Effects, ...] = ()
+    if ruling.takes:
+        user = imports[0]
+        effects = rename(user, payload.id, state, ruling.rule)
+    else:
+        user = state.add(payload.id, origin=payload.origin)
+    _fill(user, payload, state)
+    return user, effects
+
+
+def _update(
+    known: User, payload: Payload, imports: Sequence[User], ruling: Ruling, state: State
+) -> tuple[Effects, ...]:
+    _fill(known, payload, state)
+    # What a CSV calls a user is what the export called it: for an import, its email.
+    known.identified = known.identified or payload.origin != "csv"
+    return absorb(imports[0], known, state, ruling.rule) if ruling.takes else ()
 
 
 def sharing(email: str | None, state: State, terms: Terms) -> list[User]:
@@ -81,7 +118,7 @@ def sharing(email: str | None, state: State, terms: Terms) -> list[User]:
     wanted = spelled(email, terms)
     return [
         user
-        for user in state.oldest_first()
+        for user in state.with_email(email)
         if user.email is not None and spelled(user.email, terms) == wanted
     ]
 
@@ -91,12 +128,29 @@ def spelled(email: str, terms: Terms) -> str:
     return email.casefold() if terms.email_case == "ignore" else email
 
 
-def _fill(user: User, payload: Payload) -> None:
+def _fill(user: User, payload: Payload, state: State) -> None:
     """Take what the payload brings; what it leaves out stays (rule kana.identify.empty)."""
-    user.name = payload.name or user.name
-    user.email = payload.email or user.email
-    user.billing_id = payload.billing_id or user.billing_id
+    state.describe(user, name=payload.name, email=payload.email, billing_id=payload.billing_id)
 
 
-def _told(why: str, payload: Payload, rule: str) -> tuple[Violation, ...]:
-    return (Violation("$.traits.email", why, payload.email, rule),)
+def _told(payload: Payload, imports: Sequence[User], ruling: Ruling) -> tuple[Violation, ...]:
+    if not imports:
+        return ()
+    ids = ", ".join(repr(user.billing_id) for user in imports)
+    why = (
+        f"the Stripe import of this email, billingId {ids}, is this user from now on"
+        if ruling.takes
+        else f"a Stripe import has this email, billingId {ids}, and stays a user of its own"
+    )
+    return (Violation("$.traits.email", why, payload.email, ruling.rule),)
+
+
+def _doubled(user: User, payload: Payload, state: State) -> tuple[Violation, ...]:
+    """Others with the billingId that the payload brings: one customer, billed as several."""
+    if payload.billing_id is None:
+        return ()
+    others = [other.id for other in state.with_billing_id(payload.billing_id) if other is not user]
+    why = f"{', '.join(map(repr, others))} has this billingId too, and stays a user of its own"
+    rule = "kana.identify.billing-id-shared"
+    found = Violation("$.traits.billingUserId", why, payload.billing_id, rule)
+    return (found,) if others else ()

@@ -53,6 +53,8 @@ def send(sandbox: Sandbox, event: dict[str, Any]) -> None:
         ("features", {"add": {"id": "a", "name": None}}),
         ("features", {"add": {"id": "a", "unit": "b"}}),
         ("rules", {"edit": "r"}),
+        ("rules", {"edit": {"name": "r", "event": "x"}}),
+        ("rules", {"change": {"name": "r", "event": "x"}}),
         ("rules", {"remove": "r"}),
         ("rules", {"remove": "r", "add": {"name": "r", "featureId": "messages", "event": "x"}}),
         ("rules", {"remove": ["r"]}),
@@ -70,6 +72,20 @@ def send(sandbox: Sandbox, event: dict[str, Any]) -> None:
         ("import-stripe", {"customers": [CUSTOMER, {"billingId": "cus_y"}]}),
         ("import-stripe", {"customers": [CUSTOMER, {**CUSTOMER, "id": "1"}]}),
         ("import-stripe", {"customers": [CUSTOMER, {**CUSTOMER, "name": 1}]}),
+        ("import-csv", {}),
+        ("import-csv", {"csv": ""}),
+        ("import-csv", {"csv": 1}),
+        ("import-csv", {"csv": "\n\n"}),
+        ("import-csv", {"csv": "name,email\na,b\n"}),
+        ("import-csv", {"csv": "id,plan\n1,pro\n"}),
+        ("import-csv", {"csv": "id,id\n1,1\n"}),
+        ("import-csv", {"csv": "id,email\n1,a@b\n2\n"}),
+        ("import-csv", {"csv": "id,email\n1,a@b\n,b@b\n"}),
+        ("import-csv", {"csv": "id,email\n1,a@b\n1,b@b\n"}),
+        ("import-csv", {"csv": 'id,email\n1,a@b\n2,"b\n'}),
+        ("import-csv", {"csv": "id\n" + "x" * 200_000 + "\n"}),
+        ("export-csv", {"csv": "id"}),
+        ("segment", {"id": "1"}),
         ("merge", {}),
         ("merge", {"users": "1"}),
         ("merge", {"users": ["1"]}),
@@ -99,6 +115,9 @@ def send(sandbox: Sandbox, event: dict[str, Any]) -> None:
         ("subscriptions", {"status": {"id": "1", "status": "ACTIVE"}}),
         ("subscriptions", {"add": {}, "status": {}}),
         ("templates", {"add": ""}),
+        ("delete", {}),
+        ("delete", {"user": "1"}),
+        ("delete", {"user": ["1"]}),
         ("users", {"id": "1"}),
         ("flags", {"id": "1"}),
         ("unmapped", {"id": "1"}),
@@ -171,6 +190,7 @@ def test_the_import_tells_who_is_new(account):
     assert act(account, "import-stripe", {"customers": [CUSTOMER, other]}) == {
         "created": ["x@gmail.com"],
         "linked": ["x@gmail.com"],
+        "differing": [{"billingId": "cus_y", "userId": "x@gmail.com", "has": "cus_x"}],
     }
 
 
@@ -184,4 +204,33 @@ def test_the_merge_tells_the_survivor(account):
         "email": "x@gmail.com",
         "origin": "stripe",
         "identified": False,
+        "dropped": [{"id": "y@gmail.com", "billingId": "cus_y", "email": "y@gmail.com"}],
     }
+
+
+def test_the_csv_import_tells_what_became_of_each_row(account):
+    act(account, "import-stripe", {"customers": [CUSTOMER]})
+    table = "id,email,billingId\n1,x@gmail.com,\nx@gmail.com,x@gmail.com,cus_x\n1a,,cus_x\n"
+    told = act(account, "import-csv", {"csv": table})
+    assert (told["created"], told["updated"], told["passedOver"]) == (
+        ["1", "1a"],
+        [],
+        ["x@gmail.com"],
+    )
+    assert [found["rule"] for found in told["findings"]] == [
+        "kana.identify.overwrite",
+        "kana.identify.billing-id-shared",
+    ]
+
+
+@pytest.mark.parametrize(
+    "name", ["plain", 'quo"ted', "a,b", "two\nlines", "a\rb", "\ufeff", "=1+1", " x ", "ä😀", "\0"]
+)
+def test_the_export_imported_again_changes_nothing(account, name):
+    """Rule kana.csv.export."""
+    act(account, "import-stripe", {"customers": [CUSTOMER, {**CUSTOMER, "email": name}]})
+    act(account, "import-stripe", {"customers": [{"billingId": "c", "email": name, "name": name}]})
+    exported, before = act(account, "export-csv", {}), act(account, "users", {})
+    act(account, "import-csv", exported)
+    assert act(account, "users", {}) == before
+    assert act(account, "export-csv", {}) == exported
