@@ -15,7 +15,7 @@ from itertools import islice
 from sandbox.metering import Aggregation, Number, aggregate, exact, plain
 from sandbox.reply import Effects, Outcome, Usage
 
-__all__ = ["Entry", "Ledger", "Total"]
+__all__ = ["BILLED", "Entry", "Ledger", "Total", "fate"]
 
 BILLED = frozenset({"accepted", "updated"})
 KEPT = 1_000_000
@@ -75,7 +75,7 @@ class Ledger:
                 usages = effects.usages(item)
                 replaced = billed.get(usages[0].event, ()) if updates else ()
                 for usage in usages:
-                    outcome, rule = _fate(effects, usage)
+                    outcome, rule = fate(effects, usage)
                     yield Entry(exchange, at, outcome, usage, rule, replaced)
                 _enter(usages, effects, billed)
 
@@ -121,7 +121,7 @@ class Ledger:
         self.dropped += len(effects.items)
 
 
-def _fate(effects: Effects, usage: Usage) -> tuple[Outcome, str | None]:
+def fate(effects: Effects, usage: Usage) -> tuple[Outcome, str | None]:
     """What became of an item as far as this usage goes, and by which rule."""
     if effects.outcome not in BILLED and not effects.open:
         return effects.outcome, effects.rule

@@ -16,8 +16,10 @@ from sandbox.cli.payloads import UnusableFile
 from translators.mapping import Translate, translated_vendors, translator
 from translators.settings import SettingsFault, missing
 
-__all__ = ["MissingSettings", "NoTranslator", "destination", "settings_options"]
+__all__ = ["MissingSettings", "NoTranslator", "destination", "given_settings", "settings_options"]
 
+EXACT = 2**53
+"""Up to here every reader of JSON has the same whole number."""
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 
@@ -59,7 +61,7 @@ def destination(vendor: str, pairs: Sequence[str], file: str | None) -> Translat
     read(vendor)
     if vendor not in translated_vendors():
         raise NoTranslator(vendor, known=translated_vendors())
-    given = _given(pairs, file)
+    given = given_settings(pairs, file)
     try:
         return translator(vendor, given)
     except SettingsFault as fault:
@@ -67,7 +69,8 @@ def destination(vendor: str, pairs: Sequence[str], file: str | None) -> Translat
         raise MissingSettings(vendor, lacking) if lacking else fault from fault
 
 
-def _given(pairs: Sequence[str], file: str | None) -> dict[str, Any]:
+def given_settings(pairs: Sequence[str], file: str | None) -> dict[str, Any]:
+    """Settings from a file, and over them those given one by one. Raises MeterboxError."""
     given = {} if file is None else _from_file(file)
     for pair in pairs:
         name, equals, text = pair.partition("=")
@@ -85,11 +88,16 @@ def _given(pairs: Sequence[str], file: str | None) -> dict[str, Any]:
 
 
 def _value(text: str) -> Any:
-    """JSON where it is JSON, else the text itself: `--setting name=userId` needs no quotes."""
+    """JSON where it is JSON, else the text itself: `--setting name=userId` needs no quotes.
+
+    A number that is not written back as it was given is a text, such as a key of many digits.
+    """
     try:
-        return json.loads(text)
+        value = json.loads(text)
     except ValueError:
         return text
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return text if number and (repr(value) != text or abs(value) > EXACT) else value
 
 
 def _from_file(name: str) -> dict[str, Any]:

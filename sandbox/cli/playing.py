@@ -19,6 +19,7 @@ from sandbox.account import Account
 from sandbox.acts import perform
 from sandbox.app import Sandbox
 from sandbox.journal import Exchange
+from sandbox.stage import check, set_up
 
 __all__ = ["Piece", "Row", "pieces", "play", "set_stage"]
 
@@ -74,21 +75,10 @@ def _name(event: Mapping[str, Any]) -> str:
 
 async def set_stage(sandbox: Sandbox, client: httpx.AsyncClient, name: str) -> int:
     """What a team does before its first event: customers, users, features. Answers how much."""
-    stage = orjson.loads((files("fixtures") / "segment" / "stage.json").read_bytes())
-    for step in stage:
-        contract = read(step["vendor"])
-        account = sandbox.accounts.open(contract.vendor, contract.key(name))
-        if "dashboard" in step:
-            arguments = {"name": step["dashboard"], "arguments": step["json"]}
-            perform(account, "dashboard", arguments, account.clock.now())
-            continue
-        response = await client.request(
-            step["method"],
-            f"/{contract.vendor}{step['path']}",
-            json=step["json"],
-            headers=credentials.headers(contract.auth, account.key),
-        )
-        response.raise_for_status()
+    stage = check(orjson.loads((files("fixtures") / "segment" / "stage.json").read_bytes()))
+    for vendor in dict.fromkeys(step["vendor"] for step in stage):
+        account = sandbox.accounts.open(vendor, read(vendor).key(name))
+        await set_up(account, stage, client)
     return len(stage)
 
 
