@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Courier", "loopback"]
 
-TIMEOUT = 10.0
 AT_ONCE = 16
 ANYWHERE = "*"
 HERE = ("127.0.0.1", "::1")
@@ -42,9 +41,8 @@ def _addresses(host: str) -> tuple[str, ...]:
 class Courier:
     """Delivers while it is open. `hosts` may be sent to beside this machine; `*` is every host."""
 
-    def __init__(self, hosts: Collection[str] = (), timeout: float = TIMEOUT) -> None:
+    def __init__(self, hosts: Collection[str] = ()) -> None:
         self._hosts = frozenset(host.lower() for host in hosts)
-        self._timeout = timeout
         self._open = False
         self._client: AsyncClient | None = None
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,7 +110,7 @@ class Courier:
         assert post is not None
         try:
             headers = post.headers(account, target, message)
-            async with asyncio.timeout(self._timeout):
+            async with asyncio.timeout(target.timeout):
                 return Attempt(at, await self._post(target.url, headers, message.body))
         except Exception as fault:  # whatever it is, it is this target's: the others are told
             return Attempt(at, None, f"{type(fault).__name__}: {fault}".rstrip(": "))
@@ -123,7 +121,7 @@ class Courier:
 
         if self._client is None:
             # Proxies and .netrc of the environment are not ours to send secrets through.
-            self._client = httpx.AsyncClient(trust_env=False, timeout=self._timeout)
+            self._client = httpx.AsyncClient(trust_env=False, timeout=None)  # the attempt has one
         target, refused = httpx.URL(url), None
         for address in _addresses(target.host.lower()):
             try:

@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 __all__ = ["Attempt", "Delivery", "Message", "Post", "Target", "Webhooks"]
 
 KEPT = 1_000
+TIMEOUT = 10.0
 Outcome = Literal["pending", "delivered", "failed", "blocked", "stopped", "withheld"]
 
 
 @dataclass
 class Target:
-    """Where an account wants to be told. `types` are all when None; `style` is the vendor's."""
+    """Where an account wants to be told. `types` are all when None; `style` is the vendor's, and
+    `timeout` how many seconds it gives for an answer."""
 
     id: str
     url: str
@@ -35,6 +37,7 @@ class Target:
     types: tuple[str, ...] | None = None
     style: str = ""
     enabled: bool = True
+    timeout: float = TIMEOUT
 
     def wants(self, type: str) -> bool:
         return self.enabled and (self.types is None or type in self.types)

@@ -14,7 +14,7 @@ from sandbox.hyperline.happenings import Happening
 from sandbox.hyperline.moments import moment
 from sandbox.hyperline.pages import iterated
 from sandbox.hyperline.state import Endpoint
-from sandbox.hyperline.webhooks import dispatch, headers, key, waits
+from sandbox.hyperline.webhooks import TIMEOUT, dispatch, headers, key, waits
 from sandbox.reply import Decision, Refusal, Reply
 from sandbox.room import Call
 from sandbox.webhooks import Target
@@ -41,7 +41,7 @@ def create(call: Call) -> Decision:
     _refuse_url(call)
     secret = _secret(given.get("secret"), account)
     id = account.id(27, "ep_")
-    account.webhooks.add(Target(id, given["url"], secret, call.now, _types(given)))
+    account.webhooks.add(Target(id, given["url"], secret, call.now, _types(given), timeout=TIMEOUT))
     endpoint = Endpoint(given.get("description") or "", given.get("rate_limit"))
     account.state.endpoints[id] = endpoint
     told = tuple(_never_sent(given))

@@ -182,6 +182,16 @@ def test_nobody_listening_is_an_attempt_that_says_so(acme_told: Acme) -> None:
     assert (attempt["status"], attempt["why"].partition(":")[0]) == (None, "ConnectError")
 
 
+def test_a_target_that_does_not_answer_in_its_time_is_tried_again(acme_told: Acme) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        acme_told.target.url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        acme_told.target.timeout = 0.01
+        acme_told.send("e1")
+        acme_told.attempts(1)
+    [attempt] = acme_told.shown()["deliveries"][0]["attempts"]
+    assert (attempt["status"], attempt["why"]) == (None, "TimeoutError")
+
+
 @pytest.mark.parametrize("host", ["localhost", "LOCALHOST", "hooks.localhost"])
 def test_a_name_of_this_machine_is_sent_to_without_being_looked_up(
     acme_told: Acme, receiver: Receiver, host: str, monkeypatch: pytest.MonkeyPatch

@@ -21,6 +21,7 @@ from sandbox.hyperline.app import create_room
 from sandbox.hyperline.webhooks import signature
 from sandbox.server import Running
 from tests.acme import NOW
+from tests.sandbox.hyperline.conftest import Desk
 from tests.sandbox.receiver import Receiver, until
 
 SECRET = "whsec_c3VwZXItc2VjcmV0LWtleS1ieXRlcw=="
@@ -183,6 +184,12 @@ def test_the_secret_is_shown_on_the_web_page_alone(told: Told) -> None:
     ]
     assert len(everything) == 4
     assert not any(secret in text for text in everything for secret in (bare, mine))
+
+
+def test_an_endpoint_has_fifteen_seconds(desk: Desk) -> None:
+    """hyperline.webhook.timeout; that a target's seconds are heeded is the courier's own test"""
+    desk.ask("POST", "/v1/webhooks/endpoints", json={"url": "http://127.0.0.1:9/"})
+    assert [target.timeout for target in desk.account.webhooks.targets.values()] == [15.0]
 
 
 def account() -> Account:
