@@ -10,6 +10,7 @@ from functools import partial
 from contracts.model import Contract, Violation
 from sandbox.hyperline import (
     aggregators,
+    companies,
     customers,
     dashboard,
     deletion,
@@ -71,6 +72,7 @@ OTHERS: Mapping[str, Operation] = {
     "fetch-customer": partial(customers.fetch, version=1),
     "fetch-customer-v2": partial(customers.fetch, version=2),
     "delete-customer": customers.delete,
+    "list-companies": companies.list_all,
     "list-aggregators": aggregators.list_all,
     "fetch-aggregator": aggregators.fetch,
     "delete-aggregator": aggregators.delete,

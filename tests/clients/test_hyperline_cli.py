@@ -191,3 +191,35 @@ def test_a_refusal_is_shown_in_the_vendors_words(run: Ask, account: Account) -> 
     assert done.returncode == 1
     assert (told["statusCode"], told["message"]) == (400, "Customer not found")
     assert billed(account) == {}
+
+
+def test_customers_live_their_whole_life(ask: Ask, account: Account) -> None:
+    batch = [{"batch_customer_id": n, "name": n, "external_id": n} for n in ("acme", "globex")]
+    made = ask("customers", "create-customers", "--customers", json.dumps(batch))
+    assert [one["batch_customer_id"] for one in made["successes"]] == ["acme", "globex"]
+    one = ("--id", made["successes"][0]["id"])
+    ask("customers", "update", *one, "--currency", "EUR", "--custom-properties", '{"tier": 1}')
+    found = ask("customers", "list", "--currency.equals", "EUR", "--include-total", "true")
+    assert (found["total"], found["data"][0]["custom_properties"]) == (1, {"tier": 1})
+    assert ask("customers", "archive", *one)["status"] == "archived"
+    assert ask("customers", "delete", *one, "--yes") == ""
+    assert [c["external_id"] for c in account.state.customers.values()] == ["globex"]
+
+
+def test_webhook_endpoints_are_kept_and_their_messages_listed(
+    ask: Ask, account: Account, acme: None
+) -> None:
+    types = ("--event-types", '["customer.created", "customer.updated"]')
+    made = ask("webhooks", "create-webhook-endpoint", "--url", "http://127.0.0.1:9/", *types)
+    assert made["event_types"] == ["customer.created", "customer.updated"]
+    [told] = ask("webhooks", "list-webhook-messages", "--event-types", '["customer.created"]')[
+        "data"
+    ]
+    assert told["payload"]["data"]["external_id"] == "acme"
+    assert ask("webhooks", "delete-webhook-endpoint", "--id", made["id"], "--yes") == ""
+    assert account.webhooks.targets == {}
+
+
+def test_the_company_is_found_by_the_clients_own_command(run: Ask, account: Account) -> None:
+    done = run("company", "list")
+    assert (done.returncode, done.stdout.split()[0]) == (0, "meterbox"), done.stderr
