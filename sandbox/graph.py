@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from math import isfinite
 from typing import Any, Literal, cast
 
@@ -29,6 +29,8 @@ __all__ = ["Answer", "Document", "answer", "schema"]
 Stage = Literal["syntax", "bounds", "validation", "variables", "execution"]
 ERRORS = 20
 """Errors told of one document."""
+KEPT, SHORT = 128, 8_000
+"""Documents that were found right are kept, so many, if they have no more characters."""
 DEEP = "The document is nested too deeply"
 
 
@@ -55,6 +57,14 @@ class Answer:
     data: Any = None
     parsed: DocumentNode | None = None
     executed: bool = False
+
+
+class Unfit(Exception):
+    """A document that is not executed, and its answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.stage)
+        self.answer = answer
 
 
 @cache
@@ -93,36 +103,13 @@ def answer(
     Resolvers refuse with `refusals`; whatever else they raise is a fault of ours, and is raised.
     """
     try:
-        parsed = parse(
-            asked.text,
-            allow_empty_selection_sets=False,
-            max_lexical_tokens=TOKENS,
-            max_comments=TOKENS,
-            max_source_length=LENGTH,
-        )
-    except GraphQLError as fault:
-        return Answer("syntax", [fault])
-    try:
-        return _checked(parsed, asked, of, root, refusals)
-    except RecursionError:
-        return Answer("bounds", [GraphQLError(DEEP)], parsed=parsed)
-
-
-def _checked(
-    parsed: DocumentNode,
-    asked: Document,
-    of: GraphQLSchema,
-    root: Mapping[str, Callable[..., Any]],
-    refusals: type[Exception],
-) -> Answer:
-    too_much = excess(parsed)
-    if too_much is not None:
-        return Answer("bounds", [GraphQLError(too_much)], parsed=parsed)
-    errors = validate(of, parsed, max_errors=ERRORS)
-    if errors:
-        return Answer("validation", errors, parsed=parsed)
+        parsed = (_read if len(asked.text) <= SHORT else _read.__wrapped__)(asked.text, of)
+    except Unfit as unfit:
+        return unfit.answer
     try:
         result = _executed(parsed, asked, of, root)
+    except RecursionError:
+        return Answer("bounds", [GraphQLError(DEEP)], parsed=parsed)
     except Exhausted:
         why = f"The answer has more than {RESOLVED:,} fields"
         return Answer("bounds", [GraphQLError(why)], parsed=parsed, executed=True)
@@ -137,6 +124,31 @@ def _checked(
     if before:
         return Answer("variables", errors, parsed=parsed)
     return Answer("execution", errors, result.data, parsed, executed=True)
+
+
+@lru_cache(maxsize=KEPT)
+def _read(text: str, of: GraphQLSchema) -> DocumentNode:
+    """A document that can be executed against the schema. Raises Unfit."""
+    try:
+        parsed = parse(
+            text,
+            allow_empty_selection_sets=False,
+            max_lexical_tokens=TOKENS,
+            max_comments=TOKENS,
+            max_source_length=LENGTH,
+        )
+    except GraphQLError as fault:
+        raise Unfit(Answer("syntax", [fault])) from fault
+    try:
+        too_much = excess(parsed)
+        errors = validate(of, parsed, max_errors=ERRORS) if too_much is None else []
+    except RecursionError:
+        too_much, errors = DEEP, []
+    if too_much is not None:
+        raise Unfit(Answer("bounds", [GraphQLError(too_much)], parsed=parsed))
+    if errors:
+        raise Unfit(Answer("validation", errors, parsed=parsed))
+    return parsed
 
 
 def _executed(
