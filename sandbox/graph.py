@@ -14,6 +14,7 @@ from graphql import (
     GraphQLError,
     GraphQLScalarType,
     GraphQLSchema,
+    Undefined,
     build_schema,
     execute,
     is_specified_scalar_type,
@@ -78,18 +79,20 @@ def schema(sdl: str) -> GraphQLSchema:
 
 
 def _literal(node: Any, variables: Any = None) -> Any:
-    value = value_from_ast_untyped(node, variables)
-    if _boundless(value):
+    """A JSON value written in a document. A variable that is not given is left out of an object,
+    and null in a list."""
+    return _json(value_from_ast_untyped(node, variables), node)
+
+
+def _json(value: Any, node: Any) -> Any:
+    if isinstance(value, dict):
+        given = {name: part for name, part in value.items() if part is not Undefined}
+        return {name: _json(part, node) for name, part in given.items()}
+    if isinstance(value, list):
+        return [None if part is Undefined else _json(part, node) for part in value]
+    if isinstance(value, float) and not isfinite(value):
         raise GraphQLError("A number is larger than JSON can tell", node)
     return value
-
-
-def _boundless(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_boundless, value.values()))
-    if isinstance(value, list):
-        return any(map(_boundless, value))
-    return isinstance(value, float) and not isfinite(value)
 
 
 def answer(
