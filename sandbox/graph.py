@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from math import isfinite
 from typing import Any, Literal, cast
 
@@ -14,6 +14,7 @@ from graphql import (
     GraphQLError,
     GraphQLScalarType,
     GraphQLSchema,
+    Undefined,
     build_schema,
     execute,
     is_specified_scalar_type,
@@ -29,6 +30,8 @@ __all__ = ["Answer", "Document", "answer", "schema"]
 Stage = Literal["syntax", "bounds", "validation", "variables", "execution"]
 ERRORS = 20
 """Errors told of one document."""
+KEPT, SHORT = 128, 8_000
+"""Documents that were found right are kept, so many, if they have no more characters."""
 DEEP = "The document is nested too deeply"
 
 
@@ -57,6 +60,14 @@ class Answer:
     executed: bool = False
 
 
+class Unfit(Exception):
+    """A document that is not executed, and its answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.stage)
+        self.answer = answer
+
+
 @cache
 def schema(sdl: str) -> GraphQLSchema:
     """The executable schema of a definition; its scalars take any JSON value."""
@@ -68,18 +79,20 @@ def schema(sdl: str) -> GraphQLSchema:
 
 
 def _literal(node: Any, variables: Any = None) -> Any:
-    value = value_from_ast_untyped(node, variables)
-    if _boundless(value):
+    """A JSON value written in a document. A variable that is not given is left out of an object,
+    and null in a list."""
+    return _json(value_from_ast_untyped(node, variables), node)
+
+
+def _json(value: Any, node: Any) -> Any:
+    if isinstance(value, dict):
+        given = {name: part for name, part in value.items() if part is not Undefined}
+        return {name: _json(part, node) for name, part in given.items()}
+    if isinstance(value, list):
+        return [None if part is Undefined else _json(part, node) for part in value]
+    if isinstance(value, float) and not isfinite(value):
         raise GraphQLError("A number is larger than JSON can tell", node)
     return value
-
-
-def _boundless(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_boundless, value.values()))
-    if isinstance(value, list):
-        return any(map(_boundless, value))
-    return isinstance(value, float) and not isfinite(value)
 
 
 def answer(
@@ -93,36 +106,13 @@ def answer(
     Resolvers refuse with `refusals`; whatever else they raise is a fault of ours, and is raised.
     """
     try:
-        parsed = parse(
-            asked.text,
-            allow_empty_selection_sets=False,
-            max_lexical_tokens=TOKENS,
-            max_comments=TOKENS,
-            max_source_length=LENGTH,
-        )
-    except GraphQLError as fault:
-        return Answer("syntax", [fault])
-    try:
-        return _checked(parsed, asked, of, root, refusals)
-    except RecursionError:
-        return Answer("bounds", [GraphQLError(DEEP)], parsed=parsed)
-
-
-def _checked(
-    parsed: DocumentNode,
-    asked: Document,
-    of: GraphQLSchema,
-    root: Mapping[str, Callable[..., Any]],
-    refusals: type[Exception],
-) -> Answer:
-    too_much = excess(parsed)
-    if too_much is not None:
-        return Answer("bounds", [GraphQLError(too_much)], parsed=parsed)
-    errors = validate(of, parsed, max_errors=ERRORS)
-    if errors:
-        return Answer("validation", errors, parsed=parsed)
+        parsed = (_read if len(asked.text) <= SHORT else _read.__wrapped__)(asked.text, of)
+    except Unfit as unfit:
+        return unfit.answer
     try:
         result = _executed(parsed, asked, of, root)
+    except RecursionError:
+        return Answer("bounds", [GraphQLError(DEEP)], parsed=parsed)
     except Exhausted:
         why = f"The answer has more than {RESOLVED:,} fields"
         return Answer("bounds", [GraphQLError(why)], parsed=parsed, executed=True)
@@ -137,6 +127,31 @@ def _checked(
     if before:
         return Answer("variables", errors, parsed=parsed)
     return Answer("execution", errors, result.data, parsed, executed=True)
+
+
+@lru_cache(maxsize=KEPT)
+def _read(text: str, of: GraphQLSchema) -> DocumentNode:
+    """A document that can be executed against the schema. Raises Unfit."""
+    try:
+        parsed = parse(
+            text,
+            allow_empty_selection_sets=False,
+            max_lexical_tokens=TOKENS,
+            max_comments=TOKENS,
+            max_source_length=LENGTH,
+        )
+    except GraphQLError as fault:
+        raise Unfit(Answer("syntax", [fault])) from fault
+    try:
+        too_much = excess(parsed)
+        errors = validate(of, parsed, max_errors=ERRORS) if too_much is None else []
+    except RecursionError:
+        too_much, errors = DEEP, []
+    if too_much is not None:
+        raise Unfit(Answer("bounds", [GraphQLError(too_much)], parsed=parsed))
+    if errors:
+        raise Unfit(Answer("validation", errors, parsed=parsed))
+    return parsed
 
 
 def _executed(

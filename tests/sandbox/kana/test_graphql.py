@@ -233,6 +233,16 @@ def test_variables_of_a_refused_document_tell_what_was_lost(
     assert entry.rule == "kana.graphql.variables"
 
 
+def test_a_variable_inside_of_metadata_that_is_not_given_is_left_out(send: Send) -> None:
+    asked = """mutation($m: JSON) {
+      createUser(input: {id: "1", metadata: {a: $m, b: [$m, {c: $m}], d: 1}}) { metadata }
+    }"""
+    given = send(asked, {"m": {"x": None}}).json()["data"]["createUser"]["metadata"]
+    assert given == {"a": {"x": None}, "b": [{"x": None}, {"c": {"x": None}}], "d": 1}
+    absent = send(asked.replace('"1"', '"2"')).json()["data"]["createUser"]["metadata"]
+    assert absent == {"b": [None, {}], "d": 1}
+
+
 @pytest.mark.parametrize("endpoint", ["graphql", "client-graphql"])
 def test_a_schema_is_one_that_can_be_executed(endpoint: str) -> None:
     sdl = read("kana").endpoint(endpoint).sdl
