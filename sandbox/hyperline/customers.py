@@ -3,18 +3,18 @@ archived, and deleted at last."""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from hashlib import sha256
 from typing import Any
 
 from contracts.model import Violation
 from sandbox.hyperline import errors
-from sandbox.hyperline.fates import fates
+from sandbox.hyperline.fates import farewells, fates
 from sandbox.hyperline.happenings import Happening
+from sandbox.hyperline.holdings import Wanted, held
 from sandbox.hyperline.moments import moment
 from sandbox.hyperline.particulars import changed, new, shown
 from sandbox.hyperline.state import Customer, State, Waiting
-from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
+from sandbox.reply import Decision, Refusal, Reply
 from sandbox.room import Call
 
 __all__ = [
@@ -125,11 +125,11 @@ def delete(call: Call) -> Decision:
         rule = "hyperline.customer.delete-active"
         finding = Violation("$", "the customer is not archived", customer["status"], rule)
         raise Refusal(errors.not_archived(int(call.setting(rule))), [finding])
-    lost = _billed(call, state.payer(customer["id"]))
+    events = held(state, Wanted(customer=customer["id"]))
+    effects = farewells(state, events, "hyperline.customer.delete")
     gone = {**customer, "deleted_at": moment(call.now)}
     state.remove(gone)
     _tell(call, "customer.deleted", gone)
-    effects = (Effects("removed", lost, "hyperline.customer.delete"),) if lost else ()
     return Decision(Reply(204, b"", None), effects)
 
 
@@ -171,15 +171,6 @@ def _moved(call: Call, customer: Customer, status: str) -> Customer:
     after = {**customer, "status": status, "updated_at": moment(call.now)}
     call.account.state.replace(after)
     return after
-
-
-def _billed(call: Call, payer: str) -> list[Usage]:
-    """What the ledger bills this customer, each under the name that the ledger keeps it by."""
-    return [
-        replace(usages[0], event=name)
-        for name, usages in call.account.ledger.billed().items()
-        if usages[0].customer == payer
-    ]
 
 
 def _tell(call: Call, type: str, customer: Customer) -> None:

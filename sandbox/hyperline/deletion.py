@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.model import Violation
 from sandbox.hyperline import errors
+from sandbox.hyperline.fates import farewells
 from sandbox.hyperline.holdings import Held, Wanted, held
 from sandbox.hyperline.reading import asked_customer
 from sandbox.hyperline.state import State
-from sandbox.reply import Decision, Effects, Outcome, Refusal, Reply
+from sandbox.reply import Decision, Refusal, Reply
 from sandbox.room import Call
 
 __all__ = ["delete"]
@@ -24,11 +25,7 @@ def delete(call: Call) -> Decision:
     _refuse_in_production(call)
     state: State = call.account.state
     gone = held(state, _wanted(call.body, state))
-    effects = tuple(_effects(gone, state))
-    for one in gone:
-        del state.seen[one.name]
-        state.waiting.pop(one.name, None)
-        state.priced.pop(one.name, None)
+    effects = farewells(state, gone, "hyperline.delete.usage")
     return Decision(Reply.json(len(gone)), effects, _missed(call.body, gone))
 
 
@@ -47,16 +44,6 @@ def _wanted(asked: Mapping[str, Any], state: State) -> Wanted:
         customer = asked_customer(asked["customer_id"], state)
         return Wanted(customer=customer, event_type=asked.get("event_type"))
     return Wanted(event_type=asked["event_type"] if matching == "event_type" else None)
-
-
-def _effects(gone: Sequence[Held], state: State) -> Iterator[Effects]:
-    """What is billed no longer, and what never will be (rule hyperline.delete.usage)."""
-    fates: tuple[tuple[Outcome, bool], ...] = (("removed", False), ("dropped", True))
-    for outcome, waited in fates:
-        found = [one for one in gone if (one.name in state.waiting) is waited]
-        if found:
-            usages = [one.arrival.usage(one.event) for one in found]
-            yield Effects(outcome, usages, DELETE + ".usage")
 
 
 def _missed(asked: Mapping[str, Any], gone: Sequence[Held]) -> tuple[Violation, ...]:

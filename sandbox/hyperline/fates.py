@@ -1,4 +1,4 @@
-"""What the ledger hears of events that are kept: which are billed, and which nothing counts."""
+"""What the ledger hears of events that are kept, billed or not, and of those that go."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any
 
+from sandbox.hyperline.holdings import Held
 from sandbox.hyperline.state import State
 from sandbox.reply import Effects, Outcome, Usage
 
-__all__ = ["fates"]
+__all__ = ["farewells", "fates"]
 
 Read = Callable[[Any], Usage | tuple[Usage, ...]]
 
@@ -33,6 +34,23 @@ def fates(
         if outcome == "updated":  # what it took the place of is billed no longer
             yield Effects("removed", found, why, usage)
         yield Effects("unmatched", found, why, usage, open=True)
+
+
+def farewells(state: State, gone: Sequence[Held], rule: str) -> tuple[Effects, ...]:
+    """Forget these events; what of them was billed is billed no longer, and what waited never
+    will be."""
+    ways: tuple[tuple[Outcome, bool], ...] = (("removed", False), ("dropped", True))
+    effects = []
+    for outcome, waited in ways:
+        found = [one for one in gone if (one.name in state.waiting) is waited]
+        if found:
+            usages = [one.arrival.usage(one.event) for one in found]
+            effects.append(Effects(outcome, usages, rule))
+    for one in gone:
+        del state.seen[one.name]
+        state.waiting.pop(one.name, None)
+        state.priced.pop(one.name, None)
+    return tuple(effects)
 
 
 def _unbilled(found: Usage | tuple[Usage, ...]) -> str | None:

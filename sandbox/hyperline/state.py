@@ -141,11 +141,10 @@ class State:
         self.add(customer)
 
     def remove(self, customer: Customer) -> None:
-        """The customer is no more: its external id is free, and nothing waits for it."""
+        """The customer is no more, and its external id is free."""
         id = customer["id"]
         self.pending.discard(id)
         self.archived.discard(id)
-        self.released(id)
         self.deleted[id] = customer
         del self.customers[id]
         self._free(customer["external_id"])
