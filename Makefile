@@ -18,7 +18,7 @@ NODE_CLIENTS := tests/clients/node tests/clients/hyperline_cli
 
 # A Node.js of the machine's will do when it is new enough; otherwise PyPI has one for $(VENV).
 WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"
-NEW_ENOUGH := process.exit(process.versions.node.split(".")[0] < 20)
+NEW_ENOUGH := process.exit(+(process.versions.node.split(".")[0] < 20))
 
 node: $(NODE_CLIENTS:%=%/node_modules/installed) ## install the vendors' Node clients, for their tests
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import uuid
 from collections.abc import Iterator
@@ -28,9 +27,9 @@ from sandbox.app import Options, Sandbox, create_app
 from sandbox.faults import Fault
 from sandbox.kana.tokens import issue
 from sandbox.server import Running
+from tests.running import NODE
 
 HERE = Path(__file__).parent / "node"
-NODE = shutil.which("node")
 pytestmark = pytest.mark.skipif(
     NODE is None or not (HERE / "node_modules" / "@usekana").is_dir(),
     reason="needs Node.js 20 or later, and: make node",
