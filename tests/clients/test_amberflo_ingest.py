@@ -152,12 +152,17 @@ def test_a_refusal_is_not_sent_again(desk: Desk) -> None:
     assert "meterTimeInMillis" in str(error)
 
 
-@pytest.mark.parametrize("kind", ["lost-reply", "reset"])
-def test_a_reply_that_is_lost_bills_nothing_twice(desk: Desk, kind: str) -> None:
-    desk.act("faults", kind=kind, times=3, endpoint="ingest")
+AFTER = ("lost-reply", "status-after")
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"), [("lost-reply", 500), ("status-after", 202), ("reset", 500)]
+)
+def test_what_is_applied_and_not_told_is_billed_once(desk: Desk, kind: str, status: int) -> None:
+    desk.act("faults", kind=kind, status=status, times=3, endpoint="ingest")
     with client(desk) as (made, failed):
         send(made, 1)
     assert failed == []
     assert desk.billed() == {"api-calls": 2.5}
     outcomes = [entry["outcome"] for entry in desk.told("ledger")["entries"]]
-    assert outcomes == ["accepted"] + (["duplicate"] * 3 if kind == "lost-reply" else [])
+    assert outcomes == ["accepted"] + (["duplicate"] * 3 if kind in AFTER else [])
