@@ -157,8 +157,7 @@ class Desk:
             if fault is not None and fault.kind == "status-after":
                 decision = replace(decision, reply=self._struck(fault))
         if self.room.dress is not None and decision.reply.status:
-            reply = self.room.dress(account, endpoint, decision.reply, now)
-            decision = replace(decision, reply=reply)
+            decision.reply = self.room.dress(account, endpoint, decision.reply, now)
         exchange = account.record(
             request,
             endpoint.name if endpoint else None,

@@ -40,6 +40,8 @@ class Request:
     @property
     def query(self) -> dict[str, str]:
         """The query as the last value of each key."""
+        if not self.query_string:
+            return {}
         return dict(parse_qsl(self.query_string.decode("latin-1"), keep_blank_values=True))
 
 

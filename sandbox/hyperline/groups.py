@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from contracts.model import BadValue, Json
 from sandbox.hyperline.pricing import Group
 from sandbox.hyperline.state import State
-from sandbox.metering import plain
+from sandbox.metering import literal, plain
 
 if TYPE_CHECKING:
     from sandbox.account import Account
@@ -22,6 +22,7 @@ ARGUMENTS = (
     "event_type",
     "unit_price",
     "property",
+    "filter",
     "currency",
     "customer",
     "product_id",
@@ -33,8 +34,9 @@ Arguments = Mapping[str, Any]
 
 
 def declare(account: Account, arguments: Arguments, _: datetime) -> Json:
-    """{"name", "event_type", "unit_price", "property"?, "currency"?, "customer"?, "product_id"?,
-    "subscription_id"?, "tax_rate"?} makes a price group, or changes the one of that name.
+    """{"name", "event_type", "unit_price", "property"?, "filter"?: {property: value}, "currency"?,
+    "customer"?, "product_id"?, "subscription_id"?, "tax_rate"?} makes a price group, or changes the
+    one of that name.
 
     The unit price is in the currency's smallest unit, for one event or one unit of the property,
     and the tax rate in percent; both as a number or, to keep every digit, as a text.
@@ -65,6 +67,7 @@ def _group(account: Account, arguments: Arguments, state: State) -> Group:
         "currency": _currency(arguments),
         "property": _text(arguments, "property") if "property" in arguments else None,
         "customer": _customer(arguments, state),
+        "filter": _filter(arguments),
         "tax_rate": _number(arguments, "tax_rate", "0"),
     }
     ids = {
@@ -106,6 +109,16 @@ def _customer(arguments: Arguments, state: State) -> str | None:
     return str(known["id"])
 
 
+def _filter(arguments: Arguments) -> dict[str, str]:
+    given = arguments.get("filter") or {}
+    simple = isinstance(given, Mapping) and all(
+        isinstance(value, str | int | float) for value in given.values()
+    )
+    if not simple:
+        raise BadValue("filter", given, "an object of texts, numbers and booleans")
+    return {name: literal(value) for name, value in given.items()}
+
+
 def _number(arguments: Arguments, name: str, default: Any = None) -> Decimal:
     value = arguments.get(name, default)
     try:
@@ -124,6 +137,7 @@ def _shown(group: Group) -> Json:
         "event_type": group.event_type,
         "unit_price": plain(group.unit_price),
         "property": group.property,
+        "filter": dict(group.filter),
         "currency": group.currency,
         "customer": group.customer,
         "product_id": group.product_id,

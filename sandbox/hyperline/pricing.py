@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from typing import Any
 
-from sandbox.metering import exact
+from sandbox.metering import exact, literal
 
 __all__ = ["Asked", "Calculation", "Group", "Price", "priced", "uncounted"]
 
@@ -25,7 +25,8 @@ class Group:
     (rule hyperline.prices.declared).
 
     `unit_price` is for one event or, with a `property`, for one unit of that property; in the
-    smallest unit of the currency, as all amounts. `customer` is the only one it is for, if any.
+    smallest unit of the currency, as all amounts. `customer` is the only one it is for, if any, and
+    `filter` the values that an event's record must have, as literals.
     """
 
     id: str
@@ -38,6 +39,16 @@ class Group:
     property: str | None = None
     customer: str | None = None
     tax_rate: Decimal = Decimal(0)
+    filter: Mapping[str, str] = field(default_factory=dict)
+
+    def fits(self, event: Event, customer: str | None) -> bool:
+        """Whether this group prices the event."""
+        record = event["record"]
+        return (
+            self.event_type == event["event_type"]
+            and self.customer in (None, customer)
+            and all(n in record and literal(record[n]) == v for n, v in self.filter.items())
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,9 +100,7 @@ def priced(
     return tuple(
         _price(event, group, whole=whole)
         for group in groups
-        if group.event_type == event["event_type"]
-        and group.customer in (None, customer)
-        and asked.takes(group)
+        if group.fits(event, customer) and asked.takes(group)
     )
 
 

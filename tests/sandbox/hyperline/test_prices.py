@@ -73,6 +73,8 @@ def test_an_amount_has_every_digit(open_desk, price, size, tax):
         {"currency": "euro"},
         {"customer": "nobody"},
         {"customer": 1},
+        {"filter": "brand"},
+        {"filter": {"brand": None}},
         {"tax_rate": "-1"},
         {"tax_rate": {}},
         {"product_id": 1},
