@@ -57,7 +57,10 @@ class Made:
 
     @property
     def refused(self) -> bool:
-        return self.status is None or self.status >= 400
+        """Whether it came to nothing, be it told by a status or, as by GraphQL, in a 200."""
+        if self.broken or self.exchange is None:
+            return True
+        return self.exchange.reply.status >= 400 or self.exchange.reply.refuses
 
 
 class Gate:
@@ -98,15 +101,15 @@ class Gate:
             for name, value in asked.headers
             if name not in OURS
         ]
-        account = await self._account(vendor, asked, dict(headers))
+        await self._set_up(vendor, asked, dict(headers))
         before = self._sandbox.accounts.feed.next - 1
         request = httpx.Request(asked.method, url, headers=headers, content=asked.body)
         try:
             response = await self._client.send(request)
         except ConnectionResetError as fault:
-            return _broken(self._lost(asked, account, before, fault))
+            return _broken(self._lost(asked, vendor, before, fault))
         exchange = self._sandbox.accounts.exchange(response.headers["x-meterbox-exchange"])
-        return Made(asked, account, exchange), _answer(response)
+        return Made(asked, self._whose(exchange), exchange), _answer(response)
 
     def _closed(self, url: httpx.URL) -> str:
         near = did_you_mean(url.host, list(self._hosts))
@@ -116,23 +119,28 @@ class Gate:
             hint = f"; did you mean {near}?" if near else ", which is no vendor's host"
         return f"meterbox lets nothing out to {url.scheme}://{url.netloc.decode()}{hint}"
 
-    async def _account(self, vendor: str, asked: Asked, headers: Mapping[bytes, bytes]) -> Account:
+    async def _set_up(self, vendor: str, asked: Asked, headers: Mapping[bytes, bytes]) -> None:
+        """Set up the account whose key is shown, when it is shown for the first time."""
         room = self._sandbox.accounts.rooms[vendor]
         shown = Request(asked.method, "", b"", headers, asked.body)
         found = credential(shown, room.contract.auth)
-        account = self._sandbox.accounts.open(vendor, "" if found.problem else found.key)
-        if account.key and (vendor, account.key) not in self._met:
-            self._met.add((vendor, account.key))
+        if found.problem is None and (vendor, found.key) not in self._met:
+            self._met.add((vendor, found.key))
+            account = self._sandbox.accounts.open(vendor, found.key)
             await set_up(account, self._stage, self._client)
-        return account
 
-    def _lost(self, asked: Asked, account: Account, before: int, fault: Exception) -> Made:
+    def _whose(self, exchange: Exchange | None) -> Account | None:
+        if exchange is None:
+            return None
+        return self._sandbox.accounts.find(exchange.vendor, exchange.account)
+
+    def _lost(self, asked: Asked, vendor: str, before: int, fault: Exception) -> Made:
         """A request whose connection a fault has cut: what the vendor did is in its journal."""
         since = self._sandbox.accounts.feed.after(before)
-        own = [e for e in since if e.account == account.handle and e.request.body == asked.body]
-        reset = "reset" in str(fault)
-        why = "read ECONNRESET" if reset else "socket hang up"
-        return Made(asked, account, own[0] if own else None, why, "ECONNRESET")
+        own = (e for e in since if e.vendor == vendor and e.request.body == asked.body)
+        exchange = next((e for e in own if e.fault is not None), None)
+        why = "read ECONNRESET" if "reset" in str(fault) else "socket hang up"
+        return Made(asked, self._whose(exchange), exchange, why, "ECONNRESET")
 
 
 def _broken(made: Made) -> tuple[Made, Mapping[str, Any]]:

@@ -72,7 +72,7 @@ class Bench:
         **options: Any,
     ) -> list[Result]:
         self.sandbox = create_app(
-            Options(vendors=["hyperline", "orb", "segment"], source=lambda: NOW)
+            Options(vendors=["hyperline", "kana", "orb", "segment"], source=lambda: NOW)
         )
         source = Source("function.js", text, self.folder)
         subjects = [Subject(f"events:{n}", "$", e) for n, e in enumerate(events or [track()], 1)]

@@ -200,3 +200,16 @@ def test_what_is_handed_back_to_segment_is_billed_by_nobody(bench: Bench) -> Non
     outcome, _ = bench.one(on_track(body.replace("NAME", "''")))
     assert outcome.kind == "lost silently"
     assert outcome.rules[-1] == "segment.discard.event_not_defined"
+
+
+def test_a_200_that_says_no_is_a_loss(bench: Bench) -> None:
+    body = (
+        "await fetch('https://api.usekana.com/graphql', { method: 'POST', headers: "
+        "{ authorization: 'prv_test_demo', 'content-type': 'application/json' }, "
+        "body: JSON.stringify({ query: 'mutation { noSuchThing }' }) })"
+    )
+    outcome, result = bench.one(on_track(body))
+    (made,) = result.tries[0].call.requests
+    assert (outcome.kind, made.refused) == ("lost silently", True)
+    assert made.exchange is not None
+    assert made.exchange.reply.refuses
