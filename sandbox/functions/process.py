@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import secrets
 import signal
 from collections.abc import Mapping, Sequence
@@ -55,6 +56,7 @@ class Process:
                 stderr=pipe,
                 limit=LINE,
                 cwd=folder,
+                start_new_session=True,
                 env={"TZ": "UTC", **kept},
             )
         except OSError as fault:
@@ -94,9 +96,13 @@ class Process:
                 return told
 
     def kill(self) -> None:
-        """End it, whatever it is doing."""
+        """End it and what it started, whatever they are doing: `node` may be a script that starts
+        the real one, which would go on and hold the pipes open."""
         with suppress(ProcessLookupError):
-            self._process.kill()
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            else:
+                self._process.kill()
 
     async def stop(self) -> str:
         """End it and clear it away; answers what it said on the error channel."""

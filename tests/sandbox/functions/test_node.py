@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.functions.node import Node, NoNode, find
+from tests.sandbox.functions.conftest import Bench
 
 
 def program(folder: Path, says: str) -> str:
@@ -63,3 +64,15 @@ def test_permissions_are_asked_for_by_the_name_they_have(
     version: tuple[int, int, int], flag: str
 ) -> None:
     assert flag in Node("node", version).command(Path("/x/runner.js"), [])
+
+
+def test_one_behind_a_script_is_ended_with_it(tmp_path: Path, bench: Bench) -> None:
+    """Version managers, and packages of Node.js, put a script where `node` is looked for."""
+    real = find()
+    shim = tmp_path / "node"
+    shim.write_text(f'#!/bin/sh\n"{real.path}" "$@"\nexit $?\n')
+    shim.chmod(0o755)
+    endless = "async function onTrack() { while (true); }"
+    bench.node = find(str(shim))
+    outcome, _ = bench.one(endless, timeout=0.5)
+    assert outcome.kind == "retried"
