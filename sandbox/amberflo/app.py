@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from contracts.model import Contract, Endpoint
@@ -16,9 +17,36 @@ from sandbox.amberflo.rules import State
 from sandbox.amberflo.salvage import salvage
 from sandbox.body import content
 from sandbox.reply import Request
-from sandbox.room import Room
+from sandbox.room import Operation, Room
 
 __all__ = ["create_room"]
+
+
+OPERATIONS: Mapping[str, Operation] = {
+    "create-customer": customers.create,
+    "replace-customer": customers.replace,
+    "list-customers": customers.listed,
+    "page-customers": paging.page,
+    "stage-customer": customers.stage,
+    "reinstate-customer": customers.reinstate,
+    "fetch-customer": customers.fetch,
+    "delete-customer": customers.delete,
+    "store-ingest-schema": schemas.store,
+    "list-ingest-schemas": schemas.listed,
+    "fetch-ingest-schema": schemas.fetch,
+    "delete-ingest-schema": schemas.delete,
+    "create-meter": meters.create,
+    "update-meter": meters.update,
+    "list-meters": meters.listed,
+    "fetch-meter": meters.fetch,
+    "delete-meter": meters.delete,
+    "query-usage": usage.one,
+    "query-usage-batch": usage.many,
+    "query-usage-sparse": usage.sparse,
+    "query-usage-sparse-batch": usage.many_sparse,
+    "query-usage-all": usage.every,
+    "list-usage-events": raw.events,
+}
 
 
 def create_room(contract: Contract) -> Room:
@@ -26,32 +54,7 @@ def create_room(contract: Contract) -> Room:
     return Room(
         contract,
         state=State,
-        operations={
-            "ingest": Ingest(Schema("tidy", tidy)),
-            "create-customer": customers.create,
-            "replace-customer": customers.replace,
-            "list-customers": customers.listed,
-            "page-customers": paging.page,
-            "stage-customer": customers.stage,
-            "reinstate-customer": customers.reinstate,
-            "fetch-customer": customers.fetch,
-            "delete-customer": customers.delete,
-            "store-ingest-schema": schemas.store,
-            "list-ingest-schemas": schemas.listed,
-            "fetch-ingest-schema": schemas.fetch,
-            "delete-ingest-schema": schemas.delete,
-            "create-meter": meters.create,
-            "update-meter": meters.update,
-            "list-meters": meters.listed,
-            "fetch-meter": meters.fetch,
-            "delete-meter": meters.delete,
-            "query-usage": usage.one,
-            "query-usage-batch": usage.many,
-            "query-usage-sparse": usage.sparse,
-            "query-usage-sparse-batch": usage.many_sparse,
-            "query-usage-all": usage.every,
-            "list-usage-events": raw.events,
-        },
+        operations={"ingest": Ingest(Schema("tidy", tidy)), **OPERATIONS},
         words=errors,
         dashboard={"declare-ingest-schema": schemas.declare},
         readers={"ingest": _records},
