@@ -5,8 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from sandbox.app import Options, create_app
 from tests.acme import NOW
 from tests.sandbox.orb.conversation import Conversation
+
+ORB = create_app(Options(vendors=["orb"], source=lambda: NOW))  # to read a contract takes longer
 
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 THEN = "2026-01-15T11:30:00Z"
@@ -24,7 +27,7 @@ def event(key: str, name: str = "api_call") -> dict[str, Any]:
 
 def test_a_backfill_lives_from_pending_to_reverted() -> None:
     """Thirty-four days, by the clock alone."""
-    orb = Conversation()
+    orb = Conversation(ORB, "k1")
     id = opened(orb)
     pending(orb, id)
     orb.advance(DAY)  # it closes by itself, and takes no more
@@ -82,7 +85,7 @@ def found(orb: Conversation) -> dict[str, bool]:
 
 
 def test_what_happened_is_told_as_of_when_it_was_due() -> None:
-    orb = Conversation()
+    orb = Conversation(ORB, "k2")
     frame = {"timeframe_start": "2026-01-13T00:00:00Z", "timeframe_end": "2026-01-14T00:00:00Z"}
     _, made = orb.ask("POST", "/v1/events/backfills", frame)
     orb.advance(10 * DAY)  # nobody asks for nine days after it closed
@@ -92,7 +95,7 @@ def test_what_happened_is_told_as_of_when_it_was_due() -> None:
 
 
 def test_the_ledger_is_right_though_nobody_asks_orb() -> None:
-    orb = Conversation()
+    orb = Conversation(ORB, "k3")
     customer = {"name": "Acme", "email": "a@acme.test", "external_customer_id": "acme"}
     orb.ask("POST", "/v1/customers", customer)
     orb.advance(2 * DAY)
