@@ -173,7 +173,8 @@ class Contract:
     `mounts` are hosts whose paths begin with another path here.
 
     `overlooked` are rules that its schemas here state and the vendor's own schema does not: a check
-    of the contract alone passes over them.
+    of the contract alone passes over them. `counts` tells by which rules an event becomes a
+    quantity, under the rule of the mapping that its name or amount came by.
     """
 
     vendor: str
@@ -189,6 +190,7 @@ class Contract:
     notes: tuple[str, ...]
     folder: Path
     overlooked: frozenset[str] = frozenset()
+    counts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     mounts: Mapping[str, str] = field(default_factory=dict)
 
     def endpoint(self, name: str) -> Endpoint:

@@ -84,6 +84,7 @@ def _contract(folder: Path, document: dict[str, Any]) -> Contract:
         notes=tuple(document.get("notes", [])),
         folder=folder,
         overlooked=frozenset(document.get("overlooked", [])),
+        counts={rule: tuple(told) for rule, told in document.get("counts", {}).items()},
         mounts=document.get("mounts", {}),
     )
 

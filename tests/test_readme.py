@@ -10,9 +10,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from contracts.reader import read, vendors
 from sandbox.app import create_app
+from sandbox.cli.main import commands
 from sandbox.server import Running
 
 ROOT = Path(__file__).parent.parent
@@ -56,9 +58,21 @@ def config_block() -> str:
     return f"```toml\n{example().strip()}\n```\n"
 
 
+def comparison() -> str:
+    """What `meterbox compare` prints of its example."""
+    file = str(ROOT / "fixtures" / "segment" / "usage.ndjson")
+    shown = CliRunner().invoke(commands, ["compare", file]).output
+    lines = [line.rstrip() for line in shown.splitlines()]
+    return "```text\n" + "\n".join(lines) + "\n```\n"
+
+
 def written(text: str) -> str:
     """The README with its generated parts made anew."""
-    for name, part in (("vendors", vendor_table()), ("config", config_block())):
+    for name, part in (
+        ("vendors", vendor_table()),
+        ("config", config_block()),
+        ("compare", comparison()),
+    ):
         before, mark, rest = text.partition(f"<!-- {name} -->\n")
         _, end, after = rest.partition(f"<!-- /{name} -->")
         text = f"{before}{mark}\n{part}\n{end}{after}"
@@ -96,7 +110,7 @@ def test_commands_run_in_order() -> None:
 
 def test_every_block_is_run_or_read() -> None:
     found = {language for language, _ in BLOCK.findall(README.read_text())}
-    assert found == {"python", "sh", "toml"}
+    assert found == {"python", "sh", "text", "toml"}
 
 
 if __name__ == "__main__":

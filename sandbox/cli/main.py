@@ -16,6 +16,7 @@ from sandbox.cli.output import EXIT_CODES
 __all__ = ["COMMANDS", "commands", "main"]
 
 COMMANDS = {
+    "compare": "Show what each vendor would bill of the same Segment events, and why they differ.",
     "demo": "Play Segment events through every vendor and show what was billed, and what was not.",
     "fault": "Let things go wrong on one account of a running sandbox.",
     "function": "Run a Segment Destination Function here and show what was billed, and what lost.",

@@ -18,8 +18,8 @@ from contracts.reader import read
 from sandbox.account import Account
 from sandbox.acts import perform
 from sandbox.app import Sandbox
+from sandbox.cli.staging import take
 from sandbox.journal import Exchange
-from sandbox.stage import check, set_up
 
 __all__ = ["Piece", "Row", "pieces", "play", "set_stage"]
 
@@ -75,10 +75,10 @@ def _name(event: Mapping[str, Any]) -> str:
 
 async def set_stage(sandbox: Sandbox, client: httpx.AsyncClient, name: str) -> int:
     """What a team does before its first event: customers, users, features. Answers how much."""
-    stage = check(orjson.loads((files("fixtures") / "segment" / "stage.json").read_bytes()))
-    for vendor in dict.fromkeys(step["vendor"] for step in stage):
-        account = sandbox.accounts.open(vendor, read(vendor).key(name))
-        await set_up(account, stage, client)
+    stage = orjson.loads((files("fixtures") / "segment" / "stage.json").read_bytes())
+    for step in stage:
+        contract = read(step["vendor"])
+        await take(step, sandbox.accounts.open(contract.vendor, contract.key(name)), client)
     return len(stage)
 
 

@@ -1,0 +1,103 @@
+"""`meterbox compare`: what each vendor would bill of the same events, and why they differ."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Any
+
+import click
+
+from contracts.model import BadValue
+from sandbox.cli.destination import given_settings
+from sandbox.cli.output import EXIT_CODES
+from sandbox.cli.payloads import Payload, Unread, blocks
+from sandbox.clock import parse as moment
+from sandbox.wiring import local
+from translators.event import BadEvent, Event, parse
+from translators.mapping import translated_vendors, translator
+
+__all__ = ["command"]
+
+
+@click.command(epilog=EXIT_CODES)
+@click.argument("file", metavar="EVENTS|-")
+@click.option(
+    "--setting",
+    "pairs",
+    metavar="VENDOR.NAME=VALUE",
+    multiple=True,
+    help="A setting of a vendor's destination; VENDOR.NAME.KEY=VALUE for one entry of a map.",
+)
+@click.option(
+    "--at", metavar="TIME|now", help="When all events come; else each when it says that it did."
+)
+@click.option("--bare", is_flag=True, help="Set nothing up: no customers, users or features.")
+@click.option("--json", "as_json", is_flag=True, help="All of it as one JSON object.")
+@click.pass_context
+def command(
+    ctx: click.Context, file: str, pairs: tuple[str, ...], at: str | None, bare: bool, as_json: bool
+) -> None:
+    """Show what each vendor would bill of the same Segment events, and why they differ.
+
+    Every event goes through each vendor's translator to a sandbox of that vendor in this process,
+    once, in the order of the file, at its receivedAt, sentAt or timestamp. The customers and events
+    that are in the file are set up before, as a team does.
+    """
+    from sandbox.cli.comparison import compared
+    from sandbox.cli.sidebyside import document, tables
+
+    _refuse_strangers(pairs)
+    when = None if at is None else _moment(at)
+    payloads = list(_payloads(file))
+    read = [(payload, event) for payload in payloads if (event := _event(payload)) is not None]
+    vendors = translated_vendors()
+    translators = {v: translator(v, _settings(v, pairs)) for v in vendors}
+    found = [event for _, event in read]
+    comparison = asyncio.run(compared(found, translators, when, bare=bare))
+    if as_json:
+        click.echo(document(read, comparison))
+    else:
+        tables(read, comparison)
+    ctx.exit(0 if len(read) == len(payloads) else 1)
+
+
+def _payloads(file: str) -> Iterator[Payload]:
+    for payload in chain.from_iterable(block.payloads() for block in blocks(file)):
+        yield from payload.elements() if isinstance(payload.value, list) else [payload]
+
+
+def _event(payload: Payload) -> Event | None:
+    """The event, or None where it is none, which is told."""
+    try:
+        if isinstance(payload.value, Unread):
+            raise BadEvent("$", payload.value.why)
+        return parse(payload.value)
+    except BadEvent as fault:
+        click.echo(f"{payload.place}: {payload.at}{fault.path[1:]}: {fault.why}", err=True)
+        return None
+
+
+def _settings(vendor: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """What the destinations of a sandbox are set to, and over it what is given for this one."""
+    mine = [pair.partition(".")[2] for pair in pairs if pair.partition(".")[0] == vendor]
+    return {**local(vendor), **given_settings(mine, None)}
+
+
+def _refuse_strangers(pairs: Sequence[str]) -> None:
+    """A setting belongs to a vendor. Raises BadValue."""
+    known = translated_vendors()
+    for pair in pairs:
+        if pair.partition(".")[0] not in known or "." not in pair.partition("=")[0]:
+            raise BadValue("--setting", pair, f"VENDOR.NAME=VALUE of {', '.join(known)}")
+
+
+def _moment(text: str) -> datetime:
+    if text == "now":
+        return datetime.now(UTC)
+    try:
+        return moment(text)
+    except (ValueError, OverflowError) as fault:
+        raise BadValue("--at", text, "a time such as 2026-01-15T12:00:00Z, or now") from fault
