@@ -176,7 +176,7 @@ class Desk:
         if fault.kind == "reset":
             return Reply(0, b"", None)
         if fault.status < 400:
-            return Reply(fault.status, b"", None)  # no vendor has words for having done nothing
+            return Reply(fault.status, b"", None)  # said by something on the way
         return self.room.words.failing(fault.status, fault.retry_after)
 
     def _guarded(self, account: Account, request: Request, *asked: Any) -> Decision:

@@ -26,7 +26,7 @@ Kind = Literal[
 ]  # fmt: skip
 KINDS: dict[str, str] = {
     "delay": "wait `seconds`, then go on as usual",
-    "status": "answer `status`, an error in the vendor's words, applying nothing",
+    "status": "answer `status` in the vendor's words, applying nothing",
     "reset": "reset the connection, applying nothing",
     "in-flight": "answer as while another request with the same Idempotency-Key is under way",
     "status-after": "apply the request, then answer `status` in the vendor's words",
@@ -64,8 +64,7 @@ class Fault:
     Of the requests to `endpoint`, or of all, it lets `skip` pass, then takes every `every`-th,
     with `probability`, drawn from `seed`: the same requests are struck each time. It strikes from
     `since` and before `until`, by the account's clock, and is gone `ttl` after it was set.
-    A `status` below 400 is what something on the way says that never passed the request on: it
-    has no body.
+    A `status` below 400 is what something on the way says, and no vendor: it has no body.
     """
 
     kind: Kind
