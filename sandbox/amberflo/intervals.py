@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from array import array
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,6 +15,14 @@ Interval = Literal["HOUR", "DAY", "WEEK", "MONTH"]
 Weekday = Literal["monday", "sunday"]
 INTERVALS: tuple[Interval, ...] = ("HOUR", "DAY", "WEEK", "MONTH")
 HOUR, DAY, WEEK = 3_600, 86_400, 604_800
+MONTHS = array(
+    "q",
+    (
+        int(datetime(year, month, 1, tzinfo=UTC).timestamp())
+        for year in range(1970, 3001)
+        for month in range(1, 13)
+    ),
+)
 BEGINS = {"monday": 4 * DAY, "sunday": 3 * DAY}  # the first after 1970-01-01, a Thursday
 
 
@@ -34,15 +43,12 @@ class Slots:
 
 
 def slots(start: int, end: int, interval: Interval, week: Weekday) -> Sequence[int]:
-    """The starts of all slots from the one that `start` lies in to the one before `end`."""
+    """The starts of all slots from the one that `start` lies in to the one before `end`, at no cost
+    of their own: a batch may ask for very many. Times are those of the years 1970 to 2999."""
     first = floor(start, interval, week)
-    if interval != "MONTH":
-        return range(first, end, after(first, interval) - first)
-    months = []
-    while first < end:
-        months.append(first)
-        first = after(first, interval)
-    return months
+    if interval == "MONTH":
+        return memoryview(MONTHS)[bisect_left(MONTHS, first) : bisect_left(MONTHS, end)]
+    return range(first, end, after(first, interval) - first)
 
 
 def floor(seconds: int, interval: Interval, week: Weekday) -> int:

@@ -69,7 +69,8 @@ def _answers(call: Call, queries: Sequence[Query], *, sparse: bool) -> Decision:
     for query in queries:
         own = records.get(query.name, [])
         answers.append(report(query, own, call.account.settings, sparse=sparse))
-        rows += sum(len(group["values"]) for group in answers[-1]["clientMeters"])
+        slots, groups = answers[-1]["secondsSinceEpochIntervals"], answers[-1]["clientMeters"]
+        rows += len(slots) * max(1, len(groups))
         if rows > ROWS:
             raise too_large(rows, query.at)
     remarks = [remark for query in queries for remark in query.remarks]

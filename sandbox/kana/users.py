@@ -66,14 +66,14 @@ def _ruling(
     no import has it too, besides the user of the payload's id."""
     if len(imports) != 1 or (known is not None and not known.identified):
         return Ruling("kana.identify.several-imports", takes=False)
-    ruling = _row(known, shared, terms)
+    ruling = _row(payload, known, shared, terms)
     billing_id = payload.billing_id or (known.billing_id if known is not None else None)
     if billing_id in (None, imports[0].billing_id) or not ruling.takes:
         return ruling
     return Ruling("kana.identify.two-customers", takes=terms.two_customers == "merge")
 
 
-def _row(known: User | None, shared: bool, terms: Terms) -> Ruling:
+def _row(payload: Payload, known: User | None, shared: bool, terms: Terms) -> Ruling:
     """The row of the table where one Stripe import has the payload's email."""
     if known is None and shared:
         return Ruling("kana.identify.flagged", takes=False)  # row 9
@@ -83,6 +83,8 @@ def _row(known: User | None, shared: bool, terms: Terms) -> Ruling:
         return Ruling("kana.identify.merge", takes=True)  # row 7
     if known.email is None:
         return Ruling("kana.identify.no-email-shared", takes=terms.no_email_shared == "merge")
+    if shared and spelled(known.email, terms) == spelled(payload.email or "", terms):
+        return Ruling("kana.identify.own-email-shared", takes=False)
     if shared:
         return Ruling("kana.identify.update", takes=False)  # row 10
     return Ruling("kana.identify.has-email", takes=terms.has_email == "merge")

@@ -34,6 +34,7 @@ SILENT = {
 }
 STEPS = st.lists(st.integers(0, 2**40), min_size=4, max_size=14)
 PERIODS = st.sampled_from(["all", "month"])
+MATCHES = st.sampled_from(["record", "unique-id", "resource"])
 
 
 def steps(numbers: list[int]) -> Iterator[tuple[str, Any]]:
@@ -55,7 +56,8 @@ def perform(talk: Conversation, act: str, what: Any, sent: list[Sent]) -> None:
         talk.ask("POST", "/ingest", [what.wire(), sent[0].wire()])
         if what.cancelled:
             marked = what.wire() | {"dimensions": what.dimensions | {CANCEL: "true"}}
-            talk.ask("POST", "/ingest", marked)
+            for value in (what.value, 77):  # one that never came may by switch find another
+                talk.ask("POST", "/ingest", marked | {"meterValue": value})
     elif act == "customer":
         id = CUSTOMERS[what % 3]
         talk.ask("POST", "/customers", {"customerId": id, "customerName": id})
@@ -129,10 +131,11 @@ def bills(talk: Conversation, meter: dict[str, Any] | None) -> bool:
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
-@given(STEPS, PERIODS)
-def test_the_ledger_bills_what_usage_reports(numbers: list[int], period: str) -> None:
+@given(STEPS, PERIODS, MATCHES)
+def test_the_ledger_bills_what_usage_reports(numbers: list[int], period: str, match: str) -> None:
     """Rules amberflo.usage.counted, amberflo.ledger.quantity and amberflo.ledger.period."""
-    talk = TALK.reset(**{"meter.type": "older", "ledger.period": period})
+    switches = {"meter.type": "older", "ledger.period": period, "ingest.cancel-match": match}
+    talk = TALK.reset(**switches)
     sent: list[Sent] = []
     for act, what in steps(numbers):
         perform(talk, act, what, sent)

@@ -287,17 +287,17 @@ def test_users_and_usage_are_what_the_documentation_says() -> None:
 def takes_any_import(payload: Any, known: Any, imports: Any, shared: Any, terms: Any) -> Any:
     if not imports:
         return users.Ruling("kana.identify.update", takes=False)
-    return users._row(known, shared, terms)
+    return users._row(payload, known, shared, terms)
 
 
 def loses_a_customer(payload: Any, known: Any, imports: Any, shared: Any, terms: Any) -> Any:
     if len(imports) != 1 or (known is not None and not known.identified):
         return users.Ruling("kana.identify.several-imports", takes=False)
-    return users._row(known, shared, terms)
+    return users._row(payload, known, shared, terms)
 
 
-def merges_row_10(known: Any, shared: bool, terms: Any) -> Any:
-    ruling = ROW(known, shared, terms)
+def merges_row_10(payload: Any, known: Any, shared: bool, terms: Any) -> Any:
+    ruling = ROW(payload, known, shared, terms)
     return replace(ruling, takes=ruling.takes or ruling.rule == "kana.identify.update")
 
 
