@@ -68,7 +68,9 @@ def test_a_misspelt_command_is_answered_with_the_nearest(run):
 def test_a_command_unlike_any_is_answered_with_all(run):
     result = run("zzz")
     assert result.exit_code == 2
-    assert result.stderr.startswith("meterbox: No command 'zzz'. Commands: compare, demo, fault, function,")
+    assert result.stderr.startswith(
+        "meterbox: No command 'zzz'. Commands: compare, demo, fault, function,"
+    )
 
 
 def test_a_misspelt_vendor_is_one_line_and_exit_code_2():
