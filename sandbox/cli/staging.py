@@ -3,8 +3,9 @@
 A step is a request (`method`, `path`, `json`) or a `dashboard` function with its `json`. In a
 vendor's `fixtures/<vendor>/setup.json` a step may be taken for `each` value that events have at a
 path (`userId`, `properties.featureId`), which stands where `{{userId}}` does; in a list,
-`{"$each": path, "item": ...}` is an item for each. Where there is no value there is no step, nor
-where none of the paths of its `when` has one.
+`{"$each": path, "item": ...}` is an item for each. A path may be of several with `|` between them,
+whose values are then taken together, each once. Where there is no value there is no step, nor where
+none of the paths of its `when` has one.
 """
 
 from __future__ import annotations
@@ -80,14 +81,15 @@ def _steps(vendor: str) -> Iterator[Step]:
 
 def _values(events: Sequence[Mapping[str, Any]], path: str) -> list[str]:
     """The texts that events have at a path, each once, in the order they come."""
-    found: dict[str, None] = {}
-    for event in events:
-        node: Any = event
-        for part in path.split("."):
-            node = node.get(part) if isinstance(node, Mapping) else None
-        if isinstance(node, str) and node:
-            found[node] = None
-    return list(found)
+    found = (_value(event, one) for one in path.split("|") for event in events)
+    return list(dict.fromkeys(text for text in found if text))
+
+
+def _value(event: Mapping[str, Any], path: str) -> str | None:
+    node: Any = event
+    for part in path.split("."):
+        node = node.get(part) if isinstance(node, Mapping) else None
+    return node if isinstance(node, str) else None
 
 
 def _filled(

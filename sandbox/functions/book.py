@@ -55,9 +55,10 @@ class Subject:
 
 def concerns(loss: Loss, subject: Subject, subjects: Sequence[Subject]) -> bool:
     """Whether a loss is this event's: its identity names the event, or none of its batch."""
-    if loss.event is None or len(subjects) == 1 or subject.owner in loss.event:
+    if loss.event is None or len(subjects) == 1:
         return True
-    return not any(other.owner in loss.event for other in subjects)
+    named = _named(loss.event, subjects)
+    return not named or subject.owner in named
 
 
 class Book:
@@ -109,4 +110,15 @@ def _owner(name: Identity, subjects: Sequence[Subject]) -> str:
     """The event of a call that a vendor's event was made of, as far as can be told."""
     if len(subjects) == 1:
         return subjects[0].owner
-    return next((s.owner for s in subjects if s.owner in name[2]), name[2])
+    named = _named(name[2], subjects)
+    return next((s.owner for s in subjects if s.owner in named), name[2])
+
+
+def _named(identity: str, subjects: Sequence[Subject]) -> set[str]:
+    """The events that an identity names, the longest first: m10 does not name m1 as well."""
+    found = set()
+    for owner in sorted({subject.owner for subject in subjects}, key=len, reverse=True):
+        if owner in identity:
+            found.add(owner)
+            identity = identity.replace(owner, "\0")
+    return found

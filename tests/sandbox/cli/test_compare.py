@@ -10,7 +10,7 @@ import pytest
 
 from contracts.reader import read, vendors
 from sandbox.cli.staging import setup
-from tests.acme import known
+from tests.acme import known, lay_out
 from translators.mapping import translated_vendors
 
 RECEIVED = "2026-01-15T12:00:01.000Z"
@@ -215,9 +215,19 @@ def test_a_vendor_of_ones_own_is_compared_though_it_says_nothing_of_itself(
     assert told(row)["acme"] == ("billed", 1, [])
 
 
-def test_what_a_vendor_will_not_have_set_up_is_told(compare) -> None:
+def test_a_feature_called_as_an_event_is_set_up_once(compare) -> None:
     shown = compare(track("1", event="messages", properties={"featureId": "messages"}))
-    assert any("'messages'" in line for line in shown["unset"])
+    assert shown["unset"] == []
+    assert told(shown["events"][0])["kana"][:2] == ("billed", 1)
+
+
+def test_what_a_vendor_will_not_have_set_up_is_told(compare, tmp_path: Path) -> None:
+    root = lay_out(tmp_path)
+    step = {"each": "userId", "method": "POST", "path": "/nowhere/{{userId}}", "json": {}}
+    (root / "fixtures" / "acme" / "setup.json").write_text(json.dumps([step]))
+    with known(root):
+        [line] = compare(track("1"))["unset"]
+    assert line.startswith("Acme refused POST /nowhere/acme: 404")
 
 
 def test_a_step_is_taken_for_each_value_and_lists_are_filled() -> None:
@@ -227,6 +237,12 @@ def test_a_step_is_taken_for_each_value_and_lists_are_filled() -> None:
     package = next(s["json"]["add"] for s in steps if s.get("dashboard") == "packages")
     assert identified == ["acme", "globex"]
     assert [feature["id"] for feature in package["features"]] == ["ApiCalls", "f"]
+
+
+def test_values_of_several_places_are_taken_together_each_once() -> None:
+    events = [track("1", event="f"), track("2", properties={"featureId": "f"})]
+    features = [step for step in setup("kana", events) if step.get("dashboard") == "features"]
+    assert [step["json"]["add"]["id"] for step in features] == ["f", "ApiCalls"]
 
 
 def test_where_there_is_no_value_there_is_no_step() -> None:

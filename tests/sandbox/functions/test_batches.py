@@ -103,3 +103,16 @@ def test_events_of_one_identity_in_one_batch_are_lost(bench: Bench) -> None:
     body = POST.replace("usage(event)", "usage({...event, messageId: 'same'})")
     assert kinds(bench, body) == ["lost silently"] * 3
     assert bench.billed() == [("acme", "api_call", 1)]
+
+
+def test_a_message_id_that_begins_as_another_is_not_taken_for_it(bench: Bench) -> None:
+    body = "for (const event of events) await send(usage(event), settings)"
+    events = track("m-1"), track("m-10", userId="ghost")
+    assert kinds(bench, body, *events) == ["delivered", "lost silently"]
+    assert kinds(bench, body, *reversed(events)) == ["lost silently", "delivered"]
+
+
+def test_an_identity_that_names_two_events_concerns_both(bench: Bench) -> None:
+    body = "for (const event of events) await send(usage(event), settings)"
+    events = track("m-1", event="m-10", userId="ghost"), track("m-10")
+    assert kinds(bench, body, *events) == ["lost silently", "lost silently"]
