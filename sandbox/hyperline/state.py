@@ -44,9 +44,9 @@ class Arrival:
     ids: Mapping[str, str]
 
     def customer(self, event: Event) -> str:
-        """Hyperline's id of the customer that an event is for."""
+        """Hyperline's id of the customer that an event is for, or was until it was deleted."""
         asked: str = event["customer_id"]
-        return asked if asked in self.state.customers else self.ids.get(asked, asked)
+        return asked if asked in self.state.numbers else self.ids.get(asked, asked)
 
     def name(self, event: Event) -> str:
         """The event's identity."""

@@ -84,6 +84,39 @@ def test_a_golden_request_is_billed_once_however_often_it_is_sent(desk, name):
     assert desk.billed() == {(body["customer_id"], body["event_type"]): 1}
 
 
+@pytest.mark.parametrize("then", ["record-id", "record-id-and-customer"])
+@pytest.mark.parametrize("path", ["/v1/events", "/v1/events/prices"])
+def test_an_identity_of_one_kind_is_none_of_another(desk, then, path):
+    cus = desk.customer("acme")
+    event = {"customer_id": cus, "event_type": cus, "timestamp": "2026-01-15T12:00:00Z"}
+    kinds = ["event-type-and-record-id", then]
+    for kind, id in zip(kinds, ["1", f"{cus}/1" if then == "record-id" else "1"], strict=True):
+        desk.account.set("hyperline.ingest.identity", kind)
+        assert desk.ask("POST", path, json={**event, "record": {"id": id}}).status_code == 201
+    assert desk.billed() == {("acme", cus): 2}
+
+
+@pytest.mark.parametrize("identity", sorted(IDENTITIES))
+def test_what_a_deleted_customer_had_is_not_anothers_called_by_its_id(open_desk, identity):
+    desk = open_desk(**{"ingest.identity": identity})
+    gone = desk.customer("acme")
+    desk.customer(gone)
+    desk.ask(
+        "POST",
+        "/v1/events",
+        json={
+            "customer_id": gone,
+            "event_type": "a",
+            "timestamp": "2026-01-15T12:00:00Z",
+            "record": {"id": "1"},
+        },
+    )
+    desk.ask("PUT", f"/v1/customers/{gone}/archive")
+    assert desk.ask("DELETE", f"/v1/customers/{gone}").status_code == 204
+    desk.account.ledger.recount()
+    assert desk.billed() == {}
+
+
 def test_activation_bills_what_waits_and_nothing_twice(open_desk):
     desk = open_desk(**{"ingest.unknown-customer": "auto-create"})
     desk.customer("acme")
