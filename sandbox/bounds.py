@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphql import (
     DocumentNode,
@@ -16,7 +17,7 @@ from graphql import (
     SelectionSetNode,
 )
 
-__all__ = ["DEPTH", "FIELDS", "LENGTH", "RESOLVED", "TOKENS", "excess"]
+__all__ = ["DEPTH", "FIELDS", "LENGTH", "RESOLVED", "TOKENS", "TOLD", "excess", "size"]
 
 LENGTH = 100_000
 """Characters of a document."""
@@ -26,6 +27,8 @@ FIELDS = 500
 DEPTH = 30
 RESOLVED = 50_000
 """Fields of an answer: lists make them many more than those asked for."""
+TOLD = 10_000_000
+"""Characters of an answer's values: a body's worth, however often the document asks for it."""
 
 Size = tuple[int, int]
 
@@ -45,6 +48,22 @@ def excess(document: DocumentNode) -> str | None:
     if max((depth for _, depth in sizes), default=0) > DEPTH:
         return f"The document is more than {DEPTH} fields deep"
     return None
+
+
+def size(value: Any, most: int) -> int:
+    """About as many characters as a value is told in; beyond `most` it is not looked at."""
+    found, left = 0, [value]
+    while left and found <= most:
+        one = left.pop()
+        found += 2
+        if isinstance(one, str):
+            found += len(one)
+        elif isinstance(one, dict):
+            found += sum(map(len, one))
+            left += one.values()
+        elif isinstance(one, list):
+            left += one
+    return found
 
 
 @dataclass

@@ -14,16 +14,20 @@ from graphql import (
     GraphQLError,
     GraphQLScalarType,
     GraphQLSchema,
+    ListValueNode,
+    ObjectValueNode,
     Undefined,
     build_schema,
     execute,
+    get_named_type,
+    is_leaf_type,
     is_specified_scalar_type,
     parse,
     validate,
     value_from_ast_untyped,
 )
 
-from sandbox.bounds import LENGTH, RESOLVED, TOKENS, excess
+from sandbox.bounds import LENGTH, RESOLVED, TOKENS, TOLD, excess, size
 
 __all__ = ["Answer", "Document", "answer", "schema"]
 
@@ -81,15 +85,14 @@ def schema(sdl: str) -> GraphQLSchema:
 def _literal(node: Any, variables: Any = None) -> Any:
     """A JSON value written in a document. A variable that is not given is left out of an object,
     and null in a list."""
-    return _json(value_from_ast_untyped(node, variables), node)
-
-
-def _json(value: Any, node: Any) -> Any:
-    if isinstance(value, dict):
-        given = {name: part for name, part in value.items() if part is not Undefined}
-        return {name: _json(part, node) for name, part in given.items()}
-    if isinstance(value, list):
-        return [None if part is Undefined else _json(part, node) for part in value]
+    if isinstance(node, ObjectValueNode):
+        told = {field.name.value: _literal(field.value, variables) for field in node.fields}
+        return {name: part for name, part in told.items() if part is not Undefined}
+    if isinstance(node, ListValueNode):
+        parts = [_literal(part, variables) for part in node.values]
+        return [None if part is Undefined else part for part in parts]
+    # A variable's value is not copied: a document may name it hundreds of times.
+    value = value_from_ast_untyped(node, variables)
     if isinstance(value, float) and not isfinite(value):
         raise GraphQLError("A number is larger than JSON can tell", node)
     return value
@@ -113,8 +116,8 @@ def answer(
         result = _executed(parsed, asked, of, root)
     except RecursionError:
         return Answer("bounds", [GraphQLError(DEEP)], parsed=parsed)
-    except Exhausted:
-        why = f"The answer has more than {RESOLVED:,} fields"
+    except Exhausted as much:
+        why = f"The answer has more than {much}"
         return Answer("bounds", [GraphQLError(why)], parsed=parsed, executed=True)
     errors = result.errors or []
     for error in errors:
@@ -160,14 +163,19 @@ def _executed(
     of: GraphQLSchema,
     root: Mapping[str, Callable[..., Any]],
 ) -> ExecutionResult:
-    left = RESOLVED
+    fields, characters = RESOLVED, TOLD
 
     def counted(resolve: Callable[..., Any], source: Any, info: Any, **arguments: Any) -> Any:
-        nonlocal left
-        left -= 1
-        if left < 0:
-            raise Exhausted
-        return resolve(source, info, **arguments)
+        nonlocal fields, characters
+        fields -= 1
+        if fields < 0:
+            raise Exhausted(f"{RESOLVED:,} fields")
+        value = resolve(source, info, **arguments)
+        if is_leaf_type(get_named_type(info.return_type)):
+            characters -= size(value, characters)
+        if characters < 0:
+            raise Exhausted(f"{TOLD:,} characters")
+        return value
 
     result = execute(
         of,

@@ -20,6 +20,8 @@ __all__ = ["Admin"]
 Shape = dict[str, Any]
 Given = Mapping[str, Any]
 STATUSES = ("ARCHIVED", "DRAFT", "PUBLISHED", "ALL")
+MOVED = 50_000
+"""Usages, subscriptions and kept events that one document may go through to move or try them."""
 
 
 class Admin:
@@ -32,6 +34,7 @@ class Admin:
         self.terms = Terms.of(call.account.settings)
         self.effects: list[Effects] = []
         self.findings: list[Violation] = []
+        self.moved = 0
 
     def root(self) -> Mapping[str, Callable[..., Any]]:
         """Every operation by its name."""
@@ -129,7 +132,17 @@ class Admin:
             found = self.state.subscriptions.get(userId, [])
         return [shapes.subscription(one, self.state) for one in found]
 
+    def _arrives(self, id: str, belongings: int = 0) -> None:
+        """Refuses a new id that moves usage, or has it tried again, once the document did so with
+        as much as it may; never the first (rule kana.graphql.bounds)."""
+        tried = len(self.state.unmapped) if self.terms.retry == "any" else 0
+        if belongings + tried and self.moved > MOVED:
+            why = f"The document has moved or tried again more than {MOVED:,} usages"
+            raise invalid(why, "kana.graphql.bounds", "input.id", id)
+        self.moved += belongings + tried
+
     def create_feature(self, _: Any, input: Given) -> Shape:
+        self._arrives(input["id"])
         feature = catalogue.create_feature(input, self.state)
         self.effects += rules.retry(self.state, self.terms, self.call.now)
         return self._feature(feature)
@@ -147,6 +160,7 @@ class Admin:
 
     def create_user(self, _: Any, input: Given) -> Shape:
         id = catalogue.new_id(input["id"], self.state.users, "user")
+        self._arrives(id)
         user = self.state.add(id, origin="api")
         user.name, user.metadata = input.get("name"), input.get("metadata") or {}
         self.state.describe(user, email=input.get("email"), billing_id=input.get("billingId"))
@@ -159,6 +173,7 @@ class Admin:
         new = input.get("id")
         if new is not None and new != id:
             catalogue.new_id(new, self.state.users, "user", "input.id")
+            self._arrives(new, self.state.belongings(id))
             self.effects += rename(user, new, self.state, "kana.user.rename")
             self.effects += rules.retry(self.state, self.terms, self.call.now)
         user.name = input.get("name", user.name)

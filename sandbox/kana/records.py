@@ -17,12 +17,16 @@ Span = tuple[datetime, datetime]
 @dataclass(slots=True)
 class Tally:
     """One user's usage of one feature. `span` is the period asked for last, and `total` what the
-    first `counted` entries come to in it: asking again costs the new ones only."""
+    first `counted` entries come to in it: asking again costs the new ones only. So it is with
+    `sums`, what the first `summed` come to in each period of the subscription asked for last."""
 
     entries: list[tuple[datetime, int]] = field(default_factory=list)
     span: Span | None = None
     total: int = 0
     counted: int = 0
+    asked: tuple[datetime, Reset] | None = None
+    sums: dict[Span, int] = field(default_factory=dict)
+    summed: int = 0
 
     def within(self, span: Span) -> int:
         if span != self.span:
@@ -32,6 +36,20 @@ class Tally:
         self.total += sum(amount for at, amount in new if start <= at < end)
         self.counted = len(self.entries)
         return self.total
+
+    def periods(self, since: datetime, reset: Reset) -> dict[Span, int]:
+        """Each period since then in which something was recorded, and what it comes to."""
+        if (since, reset) != self.asked:
+            self.asked, self.sums, self.summed = (since, reset), {}, 0
+        span: Span | None = None
+        for at, amount in self.entries[self.summed :]:
+            if at < since:
+                continue
+            if span is None or not span[0] <= at < span[1]:
+                span = period(since, reset, at)
+            self.sums[span] = self.sums.get(span, 0) + amount
+        self.summed = len(self.entries)
+        return self.sums
 
 
 class Records:
@@ -60,15 +78,12 @@ class Records:
     ) -> Iterator[tuple[Span, int]]:
         """The periods that ended by `before` in which something was recorded, oldest first."""
         tally = self._tallies.get((user, feature), Tally())
-        sums: dict[Span, int] = {}
-        span: Span | None = None
-        for at, amount in sorted(tally.entries, key=lambda entry: entry[0]):
-            if not since <= at < before:
-                continue
-            if span is None or at >= span[1]:
-                span = period(since, reset, at)
-            sums[span] = sums.get(span, 0) + amount
-        yield from ((span, total) for span, total in sums.items() if span[1] <= before)
+        sums = sorted(tally.periods(since, reset).items())
+        yield from ((span, total) for span, total in sums if span[1] <= before)
+
+    def count(self, user: str) -> int:
+        """How many usages a user has."""
+        return len(self._usages.get(user, ()))
 
     def move(self, old: str, new: str) -> list[Usage]:
         """Make one user's usage another's; answers it as it is now."""

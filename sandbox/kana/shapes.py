@@ -108,10 +108,12 @@ def usage(user: str, feature: Feature, state: State, now: datetime) -> Shape:
         return {"current": None, "past": []}
     since, reset = allowed.subscription.since, allowed.part.reset
     now_in = period(since, reset, now)
-    past = state.records.past(user, feature.id, since, reset, now_in[0])
     return {
         "current": _in_period(allowed, now_in, allowed.used),
-        "past": [_in_period(allowed, span, used) for span, used in past],
+        "past": lambda _: [
+            _in_period(allowed, span, used)
+            for span, used in state.records.past(user, feature.id, since, reset, now_in[0])
+        ],
     }
 
 

@@ -227,6 +227,10 @@ class State:
             id = self.gone[id]
         return id if passed and id in self.users else None
 
+    def belongings(self, user: str) -> int:
+        """How many usages and subscriptions would go with a user."""
+        return self.records.count(user) + len(self.subscriptions.get(user, ()))
+
     def oldest_first(self) -> list[User]:
         return sorted(self.users.values(), key=lambda user: user.born)
 

@@ -26,9 +26,10 @@ def user_of(id: str, state: State, argument: str = "userId") -> User:
 
 def subscription_of(id: str, state: State) -> Subscription:
     """The subscription of that id. Raises Refused."""
-    for found in state.every_subscription():
-        if found.id == id:
-            return found
+    for of_user in state.subscriptions.values():
+        for found in of_user:
+            if found.id == id:
+                return found
     raise no_subscription(id)
 
 

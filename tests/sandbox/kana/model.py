@@ -118,6 +118,19 @@ class Model:
         start, _ = self.period(best[0].since, best[1].reset, now)
         return sum(u.amount for u in self.usages_of(user, feature) if start <= u.at)
 
+    def past(self, user: str, feature: str, now: datetime) -> list[tuple[datetime, datetime, int]]:
+        """The periods of the subscription that counts which are over and had usage."""
+        best = self.best(user, feature)
+        if best is None or best[1].reset is None:
+            return []
+        since, reset = best[0].since, best[1].reset
+        sums: dict[tuple[datetime, datetime], int] = {}
+        for usage in self.usages_of(user, feature):
+            if usage.at >= since:
+                span = self.period(since, reset, usage.at)
+                sums[span] = sums.get(span, 0) + usage.amount
+        return sorted((start, end, used) for (start, end), used in sums.items() if end <= now)
+
     def usages_of(self, user: str, feature: str) -> list[Usage]:
         return [u for u in self.usages if (u.user, u.feature) == (user, feature)]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -12,12 +13,16 @@ import pytest
 from contracts.reader import read
 from sandbox.account import Account
 from sandbox.app import Options, Sandbox, create_app
-from sandbox.bounds import DEPTH, FIELDS, LENGTH, RESOLVED, TOKENS
+from sandbox.bounds import DEPTH, FIELDS, LENGTH, RESOLVED, TOKENS, TOLD, size
 from sandbox.graph import schema
 from sandbox.journal import Exchange
+from sandbox.kana import records
+from sandbox.kana.admin import MOVED
 from sandbox.kana.packages import Part
-from sandbox.kana.state import Feature
-from tests.sandbox.kana.conftest import Send
+from sandbox.kana.periods import period
+from sandbox.kana.state import Event, Feature
+from sandbox.reply import Effects, Usage
+from tests.sandbox.kana.conftest import NOW, Send
 
 RECORD = "mutation($i: CreateUsageEventInput!) { recordUsage(input: $i) { recorded } }"
 
@@ -151,6 +156,97 @@ def test_an_answer_that_grows_too_large_is_an_error(mine: Account, send: Send) -
     assert error["message"] == f"The answer has more than {RESOLVED:,} fields"
     assert answer.json()["data"] is None
     assert [finding.rule for finding in last(mine).findings] == ["kana.graphql.bounds"]
+
+
+@pytest.mark.parametrize(
+    "value", ["x" * (TOLD // 100), ["x"] * (TOLD // 500), {"x": list(range(TOLD // 100))}]
+)
+def test_an_answer_that_tells_a_large_value_over_and_over_is_an_error(
+    subscribed: Account, send: Send, value: Any
+) -> None:
+    asked = 'mutation($m: JSON) { updateUser(id: "1", input: {metadata: $m}) { metadata } }'
+    assert send(asked, {"m": value}).json()["data"]["updateUser"]["metadata"] == value
+    answer = send("{ " + " ".join(f"a{n}: users {{ metadata }}" for n in range(240)) + " }")
+    (error,) = answer.json()["errors"]
+    assert error["message"] == f"The answer has more than {TOLD:,} characters"
+    assert answer.json()["data"] is None
+    assert [finding.rule for finding in last(subscribed).findings] == ["kana.graphql.bounds"]
+
+
+def test_a_size_is_about_that_of_the_text() -> None:
+    value = {"a": ["b" * 100, 1, None, {"c": {}}]}
+    assert 100 < size(value, TOLD) <= len(json.dumps(value))
+    assert size([1] * 1_000, 10) < 1_000
+
+
+def test_a_variable_is_not_copied_wherever_a_document_names_it(
+    subscribed: Account, send: Send
+) -> None:
+    one = 'a{n}: createUser(input: {{id: "m{n}", metadata: {{a: [$m]}}}}) {{ id }}'
+    asked = "mutation($m: JSON) { " + " ".join(one.format(n=n) for n in range(150)) + " }"
+    assert "errors" not in send(asked, {"m": [0] * 10_000}).json()
+    users = subscribed.state.users
+    assert len({id(users[f"m{n}"].metadata["a"][0]) for n in range(150)}) == 1
+
+
+def full(account: Account) -> None:
+    """User 1 has used something very often, and so has somebody whom Kana does not know."""
+    now = account.clock.now()
+    usages = [Usage(f"e{n}", "1", "messages", 1) for n in range(MOVED // 2 + 1)]
+    for usage in usages:
+        account.state.records.add(usage, now)
+        event = Event(f"k{usage.event}", "nobody", None, {}, now, "kana.track.unmapped")
+        account.state.unmapped.append(event)
+    account.ledger.record(0, now, Effects("accepted", usages))
+
+
+def bounded(account: Account, send: Send, mutations: list[str]) -> None:
+    """The first two are done, and the third is refused before anything is done of it."""
+    answer = send("mutation { " + " ".join(f"a{n}: {one}" for n, one in enumerate(mutations)) + "}")
+    (error,) = answer.json()["errors"]
+    assert error["message"] == f"The document has moved or tried again more than {MOVED:,} usages"
+    assert error["path"] == ["a2"]
+    assert [finding.rule for finding in last(account).findings] == ["kana.graphql.bounds"]
+
+
+def test_a_document_moves_so_much_usage_and_no_more(subscribed: Account, send: Send) -> None:
+    full(subscribed)
+    one = 'updateUser(id: "{0}", input: {{id: "{1}"}}) {{ id }}'
+    bounded(subscribed, send, [one.format(n, n + 1) for n in range(1, 241)])
+    assert list(subscribed.state.users) == ["3"]
+    (total,) = subscribed.ledger.totals()
+    assert (total.customer, total.quantity) == ("3", MOVED // 2 + 1)
+    assert "errors" not in send(f"mutation {{ {one.format(3, 4)} }}").json()
+
+
+def test_a_document_tries_so_many_kept_events_and_no_more(subscribed: Account, send: Send) -> None:
+    full(subscribed)
+    subscribed.set("kana.rules.retry", "any")
+    one = 'createFeature(input: {{id: "f{0}", type: CONSUMABLE}}) {{ id }}'
+    two = 'createUser(input: {{id: "u{0}"}}) {{ id }}'
+    bounded(subscribed, send, [(two if n % 2 else one).format(n) for n in range(240)])
+    assert list(subscribed.state.users) == ["1", "u1"]
+    assert list(subscribed.state.features) == ["messages", "f0"]
+
+
+def test_usage_is_put_into_periods_once_however_often_it_is_shown(
+    subscribed: Account, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in range(40):
+        subscribed.clock.freeze(NOW + timedelta(days=31 * day))
+        assert send(RECORD, {"i": {"userId": "1", "featureId": "messages"}}).json()["data"]
+    asked = []
+
+    def found(*of: Any) -> Any:
+        asked.append(of)
+        return period(*of)
+
+    monkeypatch.setattr(records, "period", found)
+    one = 'showUsage(userId: "1", featureId: "messages") { past { consumption { used } } }'
+    told = send("{ " + " ".join(f"a{n}: {one}" for n in range(120)) + " }").json()["data"]
+    assert told["a0"] == told["a119"]
+    assert sum(past["consumption"]["used"] for past in told["a0"]["past"]) == 39
+    assert len(asked) <= 40
 
 
 def test_a_mutation_before_too_large_an_answer_is_done_and_told(

@@ -19,6 +19,7 @@ from hypothesis.stateful import (
 )
 
 from sandbox.app import Options, create_app
+from sandbox.clock import iso
 from sandbox.reply import Request
 from tests.sandbox.kana.model import BINARY, MICROSECOND, PACKAGES, Model, Part, Subscription
 
@@ -75,6 +76,15 @@ def asked() -> str:
 
 
 CREATED, CAN = created(), asked()
+PERIOD = "fragment p on ConsumptionInPeriod { periodStart periodEnd consumption { used } }"
+SHOW = asked().replace("canUseFeature", "showUsage").replace(", delta: $d", "")
+SHOW = SHOW.replace(", $d: Int", "").replace(
+    "access consumption { used budget }", "current { ...p } past { ...p }"
+)
+
+
+def shown(start: datetime, end: datetime, used: int) -> dict[str, Any]:
+    return {"periodStart": iso(start), "periodEnd": iso(end), "consumption": {"used": used}}
 
 
 class Both(RuleBasedStateMachine):
@@ -169,6 +179,20 @@ class Both(RuleBasedStateMachine):
             assert "errors" not in self.ask(RENAME, {"u": old, "n": new})
             self.model.rename(old, new)
             self.ids[user] = new
+
+    @rule()
+    def show(self) -> None:
+        """showUsage tells the period that is, and those that were."""
+        for place, told in self.ask(f"{SHOW} {PERIOD}", self.ids)["data"].items():
+            user, _, feature = place.partition("_")
+            id, now = self.ids[user], self.now
+            assert told["past"] == [shown(*past) for past in self.model.past(id, feature, now)]
+            best = self.model.best(id, feature)
+            if best is None or best[1].reset is None:
+                assert told["current"] is None
+                continue
+            span = self.model.period(best[0].since, best[1].reset, now)
+            assert told["current"] == shown(*span, self.model.used(id, feature, now))
 
     @rule(days=WAITS)
     def wait(self, days: float) -> None:
@@ -286,9 +310,17 @@ class LosesUsageByRename(Model):
         super().rename(old, new)
 
 
+class ForgetsPastPeriods(Model):
+    """Only what the last reset ended is told."""
+
+    def past(self, user: str, feature: str, now: datetime) -> list[tuple[datetime, datetime, int]]:
+        return super().past(user, feature, now)[-1:]
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
+        ForgetsPastPeriods,
         AddsLimits,
         TakesTheLowest,
         EntitlesWhoOwes,
