@@ -220,8 +220,8 @@ def _find(call: Call, id: str) -> Customer | None:
 
 def _named(call: Call) -> Customer | None:
     """The customer of the path, which may end in a slash that is not the id's."""
-    id = call.request.params["customerId"]
-    return _find(call, id) or _find(call, id.removesuffix("/"))
+    id, state = call.request.params["customerId"], call.account.state
+    return _find(call, id if id in state.customers else id.removesuffix("/"))
 
 
 def _known(call: Call, customer: Customer | None) -> Customer:

@@ -52,7 +52,7 @@ class Wish:
 
     def room(self) -> int:
         """How many rows this page may have."""
-        return self.page if self.limit is None else min(self.page, self.limit - self.seen)
+        return self.page if self.limit is None else max(0, min(self.page, self.limit - self.seen))
 
 
 def events(call: Call) -> Decision:
@@ -63,7 +63,7 @@ def events(call: Call) -> Decision:
     state: State = call.account.state
     placed = [
         ((int(record["meterTimeInMillis"]), number), record)
-        for number, record in enumerate(state.counted())
+        for number, record in state.numbered()
         if wish.wants(record)
     ]
     placed.sort(key=lambda row: row[0], reverse=not wish.ascending)

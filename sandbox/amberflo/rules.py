@@ -38,10 +38,10 @@ class State:
     different records that came with one uniqueId. Deleted customers stay, with a deleteTime.
     `waiting` is customerId -> records of a customer that is not there, among those of others;
     `cancelled` holds the digests of records that were taken back, and `alike` the records that
-    came, by what a cancellation may find them by, where a switch says so. `schemas` are the custom
-    ingest schemas by id, and `declared` says how records of them are read. `kept` are
-    all records that usage counts unless they were taken back, request by request; `register` holds
-    the meters.
+    came, by the `likeness` that a cancellation may find them by, where a switch says so. `schemas`
+    are the custom ingest schemas by id, and `declared` says how records of them are read. `kept`
+    are all records that usage counts unless they were taken back, request by request; `register`
+    holds the meters.
     """
 
     customers: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -50,6 +50,7 @@ class State:
     waiting: dict[str, list[Sequence[Record]]] = field(default_factory=dict)
     cancelled: set[bytes] = field(default_factory=set)
     alike: dict[Hashable, list[Record]] = field(default_factory=dict)
+    likeness: Likeness | None = None
     schemas: dict[str, dict[str, Any]] = field(default_factory=dict)
     declared: dict[str, Reading] = field(default_factory=dict)
     kept: list[Sequence[Record]] = field(default_factory=list)
@@ -66,9 +67,26 @@ class State:
 
     def counted(self) -> Iterator[Record]:
         """The records that usage counts, in the order they came: each once, none taken back."""
-        for record in chain.from_iterable(self.kept):
+        return (record for _, record in self.numbered())
+
+    def numbered(self) -> Iterator[tuple[int, Record]]:
+        """These records, each with the number that it had among all when it came."""
+        for number, record in enumerate(chain.from_iterable(self.kept)):
             if not self.cancelled or digest(record) not in self.cancelled:
-                yield record
+                yield number, record
+
+    def find_by(self, likeness: Likeness | None) -> None:
+        """Know records by this likeness, those of before it was switched to among them."""
+        if likeness is self.likeness:
+            return
+        self.likeness, self.alike = likeness, {}
+        for record in self.counted() if likeness is not None else ():
+            self.note(record)
+
+    def note(self, record: Record) -> None:
+        """Have a cancellation find this record by what it is like."""
+        if self.likeness is not None:
+            self.alike.setdefault(self.likeness(record), []).append(record)
 
     def keep(self, record: Record, mark: bytes) -> None:
         """Remember a record under its uniqueId, which different records may share."""
@@ -123,6 +141,7 @@ def ingest(
     `likeness` what a cancellation finds its record by, where it need not be the same in all.
     """
     done = Ingestion()
+    state.find_by(likeness)
     marks = [digest(record) for record in records]
     if likeness is None and _plain(records, oldest) and state.keep_all(records, marks):
         done.accepted = records
@@ -137,8 +156,7 @@ def ingest(
         if before is not None:
             _cancel(position, record, _earlier(before, state, likeness), state, done)
             continue
-        if likeness is not None:
-            state.alike.setdefault(likeness(record), []).append(record)
+        state.note(record)
         if not _unbilled(position, record, oldest, done):
             accepted.append(record)
     return done

@@ -6,19 +6,22 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from contracts.model import Violation
+from sandbox.amberflo import errors
 from sandbox.amberflo.intervals import INTERVALS
 from sandbox.amberflo.parameters import refused, whole
 from sandbox.amberflo.queries import ROWS, Query, read, too_large
 from sandbox.amberflo.records import Record
 from sandbox.amberflo.reports import report
 from sandbox.amberflo.rules import State
-from sandbox.reply import Decision, Reply
+from sandbox.reply import Decision, Refusal, Reply
 from sandbox.room import Call
 
 __all__ = ["every", "many", "many_sparse", "one", "sparse"]
 
 LATEST = 32_503_680_000
 PARAMETERS = "amberflo.usage.all-parameters"
+LOOKS = 10_000_000
+"""How many records the queries of one request look at (rule amberflo.usage.work)."""
 
 
 def one(call: Call) -> Decision:
@@ -57,13 +60,13 @@ def _batch(call: Call) -> list[Query]:
 
 
 def _answer(call: Call, query: Query, *, sparse: bool) -> Decision:
-    records = _by_meter(call).get(query.name, [])
+    records = _by_meter(call, [query]).get(query.name, [])
     answer = report(query, records, call.account.settings, sparse=sparse)
     return Decision(Reply.json(answer), findings=(*query.remarks, *_fresh(call)))
 
 
 def _answers(call: Call, queries: Sequence[Query], *, sparse: bool) -> Decision:
-    records = _by_meter(call) if queries else {}
+    records = _by_meter(call, queries) if queries else {}
     answers: list[dict[str, Any]] = []
     rows = 0
     for query in queries:
@@ -83,12 +86,19 @@ def _fresh(call: Call) -> tuple[Violation, ...]:
     return () if value is None else (Violation("$", why, value, "amberflo.usage.idle"),)
 
 
-def _by_meter(call: Call) -> Mapping[str, list[Record]]:
-    """The records that usage counts, by their meter (rule amberflo.usage.counted)."""
+def _by_meter(call: Call, queries: Sequence[Query]) -> Mapping[str, list[Record]]:
+    """The records that usage counts, by their meter (rule amberflo.usage.counted).
+
+    Raises Refusal where so many queries would look at too many of them.
+    """
     state: State = call.account.state
     found: dict[str, list[Record]] = {}
     for record in state.counted():
         found.setdefault(record["meterApiName"], []).append(record)
+    looks = sum(len(found.get(query.name, ())) * max(1, len(query.group_by)) for query in queries)
+    if looks > LOOKS:
+        why = f"the queries look at {looks} records, and those of one request at most at {LOOKS}"
+        raise Refusal(errors.invalid(why), [Violation("$", why, looks, "amberflo.usage.work")])
     return found
 
 
