@@ -10,7 +10,7 @@ from contracts.model import Violation
 from sandbox.account import Account
 from sandbox.journal import Exchange
 from sandbox.ledger import Entry
-from sandbox.metering import exact
+from sandbox.metering import Number, aggregate
 from sandbox.reply import Usage
 
 __all__ = ["Fate", "Sent", "fates"]
@@ -47,8 +47,13 @@ class Fate:
     answers: tuple[int, ...] = ()
 
     @property
-    def quantity(self) -> Decimal:
-        return sum((exact(usage.quantity) for usage in self.billed), Decimal())
+    def quantities(self) -> Mapping[str | None, Decimal]:
+        """Customer -> what is billed to it, if anything is."""
+        found: dict[str | None, list[Number]] = {}
+        for usage in self.billed:
+            found.setdefault(usage.customer, []).append(usage.quantity)
+        sums = {customer: aggregate("sum", own) for customer, own in found.items()}
+        return {customer: quantity for customer, quantity in sums.items() if quantity}
 
 
 @dataclass(frozen=True, slots=True)

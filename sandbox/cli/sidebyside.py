@@ -146,7 +146,9 @@ def _cited(rows: Iterator[Mapping[str, Fate]] | Sequence[Mapping[str, Fate]]) ->
 
 
 def _differs(fates: Mapping[str, Fate]) -> bool:
-    return len({fate.quantity for fate in fates.values()}) > 1
+    """Whether two vendors bill different quantities of it, or different customers."""
+    first, *others = (fate.quantities for fate in fates.values())
+    return any(other != first for other in others)
 
 
 def _bills(event: Event, fate: Fate) -> str:

@@ -126,6 +126,23 @@ def test_the_same_is_billed_the_same(compare) -> None:
     ]
 
 
+def test_another_customer_is_a_difference(compare) -> None:
+    setting = ("--setting", "orb.externalCustomerIdField=properties.payer")
+    one, other = compare(
+        track("1", properties={"payer": "globex"}),
+        track("2", userId="globex", properties={"payer": "globex"}),
+        options=setting,
+    )["events"]
+    payers = {v: [u["customer"] for u in fate["billed"]] for v, fate in one["vendors"].items()}
+    assert payers == {
+        "amberflo": ["acme"],
+        "hyperline": ["acme"],
+        "kana": ["acme"],
+        "orb": ["globex"],
+    }
+    assert (one["differs"], other["differs"]) == (True, False)
+
+
 def test_bare_nothing_is_set_up(compare) -> None:
     [row] = compare(track("1"), options=("--bare",))["events"]
     rules = {vendor: (word, rules) for vendor, (word, _, rules) in told(row).items()}
