@@ -81,7 +81,8 @@ class Admin:
     def can_use_feature(
         self, _: Any, userId: str, featureId: str, delta: int | None = None
     ) -> Shape:
-        """Whether recordUsage would record so much: the same verdict (rule kana.can-use)."""
+        """Whether recordUsage would record so much: the same verdict (rules kana.can-use and
+        kana.can-use.recorded)."""
         user_of(userId, self.state)
         feature = feature_of(featureId, self.state)
         amount = 1 if delta is None else delta
@@ -188,13 +189,20 @@ class Admin:
         id = self.call.account.id(prefix="usage-")
         done = recording.record_usage(input, id, self.state, self.terms, self.call.now)
         self.effects.append(done.effects)
+        if done.no is None:
+            return {"recorded": True, "reason": None}
         if isinstance(done.no, Refused):
-            raise done.no
-        if done.no is not None:
-            path = "".join(f".{key}" for key in info.path.as_list())
-            at = f"$.query{path}.input.delta"
-            self.findings.append(Violation(at, done.no.reason, input.get("delta"), done.rule))
-        return {"recorded": done.no is None, "reason": done.no.reason if done.no else None}
+            if self.call.setting("kana.record.unknown") == "error":
+                raise done.no
+            return self._unrecorded(info, done.no.argument, done.no.value, done.no)
+        return self._unrecorded(
+            info, "input.delta", input.get("delta"), Refused(done.no.reason, done.rule, "")
+        )
+
+    def _unrecorded(self, info: Any, at: str, value: Any, no: Refused) -> Shape:
+        path = "".join(f".{key}" for key in info.path.as_list())
+        self.findings.append(Violation(f"$.query{path}.{at}", no.message, value, no.rule))
+        return {"recorded": False, "reason": no.message}
 
     def generate_subscription_link(
         self, _: Any, templateId: str, successUrl: str, cancelUrl: str, userId: str | None = None

@@ -51,7 +51,8 @@ def graphql(message: str, name: str | None = None, *, status: int) -> Reply:
 
 
 def extensions(message: str, name: str | None) -> Json:
-    """An error's code, and its type as the SDKs know it (rule kana.graphql.typed-errors)."""
+    """An error's code, and its type as the SDKs know it (rules
+    kana.graphql.typed-errors and kana.graphql.admin-errors)."""
     known = message.startswith(UNAUTHENTICATED)
     code = "UNAUTHENTICATED" if known else "BAD_USER_INPUT"
     if name is None:
