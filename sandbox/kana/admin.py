@@ -35,6 +35,7 @@ class Admin:
         self.effects: list[Effects] = []
         self.findings: list[Violation] = []
         self.moved = 0
+        self.recorded: set[str] = set()
 
     def root(self) -> Mapping[str, Callable[..., Any]]:
         """Every operation by its name."""
@@ -186,6 +187,7 @@ class Admin:
         return [shapes.subscription(one, self.state) for one in made]
 
     def record_usage(self, info: Any, input: Given) -> Shape:
+        self.recorded.add(str(info.path.key))
         id = self.call.account.id(prefix="usage-")
         done = recording.record_usage(input, id, self.state, self.terms, self.call.now)
         self.effects.append(done.effects)

@@ -33,18 +33,23 @@ def admin(call: Call) -> Decision:
     document = speech.asked(call)
     operations = Admin(call)
     done = speech.answered(document, call, operations.root())
-    effects = (*operations.effects, *_missed(done, document, call))
+    effects = (*operations.effects, *_missed(done, document, call, operations.recorded))
     found = (*operations.findings, *speech.findings(done))
     return Decision(speech.told(done, call), effects, found)
 
 
-def _missed(done: Answer, document: Document, call: Call) -> tuple[Effects, ...]:
-    """Usage that nobody recorded, as the document was refused whole."""
-    if done.parsed is None or done.executed:
+def _missed(
+    done: Answer, document: Document, call: Call, recorded: set[str]
+) -> tuple[Effects, ...]:
+    """Usage that nobody recorded, as the document was refused whole, or ended before it
+    (rules kana.graphql.serial and kana.graphql.bounds)."""
+    if done.parsed is None or not done.errors:
         return ()
     names = (f"refused-{call.account.journal.next}-{n}" for n in count(1))
-    lost = missed(done.parsed, document, names)
-    return (Effects("rejected", lost, speech.RULES[done.stage]),) if lost else ()
+    lost = missed(done.parsed, document, names, recorded)
+    ended = done.executed and done.stage == "execution"
+    rule = "kana.graphql.serial" if ended else speech.RULES[done.stage]
+    return (Effects("rejected", lost, rule),) if lost else ()
 
 
 def client(call: Call) -> Decision:

@@ -67,6 +67,10 @@ ABUSES = {
     "chain": "{ users { ...a0 } }"
     + "".join(f"fragment a{n} on User {{ ...a{n + 1} }}" for n in range(900))
     + "fragment a900 on User { id }",
+    "chain of mutations": "mutation { ...a0 }"
+    + "".join(f"fragment a{n} on Mutation {{ ...a{n + 1} }}" for n in range(900))
+    + 'fragment a900 on Mutation { recordUsage(input: {userId: "1", featureId: "a"}) { nobody } }',
+    "circle of mutations": "mutation { ...a } fragment a on Mutation { ...a ... { ...a } }",
     "spread": spread(100),
     "doubled": doubled(900),
     "nobody's fragments": "{ __typename }"
@@ -327,6 +331,35 @@ def test_variables_of_a_refused_document_tell_what_was_lost(
     (entry,) = subscribed.ledger.entries()
     assert (entry.usage.customer, entry.usage.meter) == ("1", "messages")
     assert entry.rule == "kana.graphql.variables"
+
+
+ENDED = """mutation($no: Boolean!) {
+  a: recordUsage(input: {userId: "1", featureId: "messages"}) { recorded }
+  b: subscribe(packageIds: ["none"], userId: "1") { id }
+  c: recordUsage(input: {userId: "1", featureId: "messages", delta: 4}) { recorded }
+  ...more
+  d: recordUsage(input: {userId: "1", featureId: "messages"}) @skip(if: true) { recorded }
+  e: recordUsage(input: {userId: "1", featureId: "messages"}) @include(if: $no) { recorded }
+}
+fragment more on Mutation {
+  ... { f: recordUsage(input: {userId: "1", featureId: "messages", delta: 5}) { recorded } }
+}"""
+
+
+def test_usage_after_a_refused_mutation_is_in_the_ledger(subscribed: Account, send: Send) -> None:
+    """Rule kana.graphql.serial: `data` is null, and what came before is recorded all the same."""
+    assert send(ENDED, {"no": False}).json()["data"] is None
+    told = [(e.outcome, e.usage.quantity, e.rule) for e in subscribed.ledger.entries()]
+    lost = "kana.graphql.serial"
+    assert told == [("accepted", 1, None), ("rejected", 4, lost), ("rejected", 5, lost)]
+
+
+def test_usage_in_a_fragment_of_a_refused_document_is_in_the_ledger(
+    subscribed: Account, send: Send
+) -> None:
+    send(ENDED.replace("c:", "nobody c:"), {"no": False})
+    told = [(e.outcome, e.usage.quantity, e.rule) for e in subscribed.ledger.entries()]
+    assert told == [("rejected", n, "kana.graphql.validation") for n in (1, 4, 5)]
 
 
 def test_a_variable_inside_of_metadata_that_is_not_given_is_left_out(send: Send) -> None:
