@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import ge, gt, le, lt
 from typing import Any
 
 from sandbox.metering import Aggregation, literal
@@ -22,7 +23,7 @@ WORD = re.compile(
     re.IGNORECASE,
 )
 Shown = dict[str, Any]
-Test = Callable[[Any, Any], bool]
+Test = Callable[[Any], bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,15 @@ class Aggregator:
     shown: Shown
     meter: str
     counted: Counted | None
+    passes: Test = field(init=False, compare=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.passes = _passing(self.shown["where"])
 
     def matches(self, event: Mapping[str, Any]) -> bool:
         """Whether the event is of its entity and passes its filter (rule
         hyperline.aggregator.where)."""
-        return event["event_type"] == self.shown["entity"] and _passes(
-            event["record"], self.shown["where"]
-        )
+        return event["event_type"] == self.shown["entity"] and self.passes(event["record"])
 
 
 def computed(shown: Mapping[str, Any]) -> Counted | None:
@@ -97,32 +100,45 @@ def _usage(event: Mapping[str, Any], name: str, payer: str, aggregator: Aggregat
     return Usage(name, payer, meter, value, counted.how, least=least)
 
 
-def _passes(record: Mapping[str, Any], where: Mapping[str, Any] | None) -> bool:
+def _passing(where: Mapping[str, Any] | None) -> Test:
+    """A filter made ready, since every event is put to it: what a record must be to pass."""
     if where is None or not where["fields"]:
-        return True
-    passed = (_tested(record, field) for field in where["fields"])
-    return any(passed) if where["conditional"] == "or" else all(passed)
+        return lambda _: True
+    tests = [(one["property"], _test(one)) for one in where["fields"]]
+    enough = any if where["conditional"] == "or" else all
+    return lambda record: enough(test(record.get(name)) for name, test in tests)
 
 
-def _tested(record: Mapping[str, Any], field: Mapping[str, Any]) -> bool:
-    value, operator = record.get(field["property"]), field["operator"]
+def _test(field: Mapping[str, Any]) -> Test:
+    operator = field["operator"]
     if operator in NULLS:
-        return (value is None) is NULLS[operator]
-    return value is not None and TESTS[operator](value, field["value"])
+        return NULLS[operator]
+    test = TESTS[operator](field["value"])
+    return lambda value: value is not None and test(value)
 
 
-def _text(test: Callable[[str, str], bool]) -> Test:
-    return lambda value, asked: isinstance(value, str) and test(value, asked)
+def _among(asked: Iterable[Any]) -> Test:
+    """Whether a value is one of these; those of different types are never equal."""
+    known = {literal(one) for one in asked}
+    return lambda value: literal(value) in known
 
 
-def _ordered(test: Test) -> Test:
+def _not(test: Test) -> Test:
+    return lambda value: not test(value)
+
+
+def _text(test: Callable[[str, str], bool]) -> Callable[[str], Test]:
+    return lambda asked: lambda value: isinstance(value, str) and test(value, asked)
+
+
+def _ordered(test: Callable[[Any, Any], bool]) -> Callable[[Any], Test]:
     """A comparison of two numbers or of two texts; no other values are in an order."""
 
-    def compared(value: Any, asked: Any) -> bool:
-        kinds = {_kind(value), _kind(asked)}
-        return kinds in ({"number"}, {"text"}) and test(value, asked)
+    def comparing(asked: Any) -> Test:
+        kind = _kind(asked)
+        return lambda value: kind == _kind(value) != "other" and test(value, asked)
 
-    return compared
+    return comparing
 
 
 def _kind(value: Any) -> str:
@@ -131,20 +147,19 @@ def _kind(value: Any) -> str:
     return "number" if isinstance(value, int | float) and not isinstance(value, bool) else "other"
 
 
-def _same(value: Any, asked: Any) -> bool:
-    return literal(value) == literal(asked)
-
-
-NULLS = {"isNull": True, "isNotNull": False}
-TESTS: Mapping[str, Test] = {
-    "equals": _same,
-    "not": lambda value, asked: not _same(value, asked),
-    "in": lambda value, asked: any(_same(value, one) for one in asked),
-    "notIn": lambda value, asked: not any(_same(value, one) for one in asked),
-    "lt": _ordered(lambda value, asked: value < asked),
-    "lte": _ordered(lambda value, asked: value <= asked),
-    "gt": _ordered(lambda value, asked: value > asked),
-    "gte": _ordered(lambda value, asked: value >= asked),
+NULLS: Mapping[str, Test] = {
+    "isNull": lambda value: value is None,
+    "isNotNull": lambda value: value is not None,
+}
+TESTS: Mapping[str, Callable[[Any], Test]] = {
+    "equals": lambda asked: _among([asked]),
+    "not": lambda asked: _not(_among([asked])),
+    "in": _among,
+    "notIn": lambda asked: _not(_among(asked)),
+    "lt": _ordered(lt),
+    "lte": _ordered(le),
+    "gt": _ordered(gt),
+    "gte": _ordered(ge),
     "contains": _text(lambda value, asked: asked in value),
     "startsWith": _text(str.startswith),
     "endWith": _text(str.endswith),

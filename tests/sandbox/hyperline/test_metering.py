@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from fractions import Fraction
+from time import monotonic
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -49,6 +50,20 @@ def test_an_aggregator_bills_what_the_model_says(open_desk, sent, formula, filte
     assert {place: Fraction(str(q)) for place, q in desk.billed().items()} == expected(
         kept.values(), formula, filtered
     )
+
+
+def test_a_filter_by_very_many_values_keeps_nobody_waiting(desk):
+    desk.customer("acme")
+    field = {"property": "x", "operator": "in", "value": ["a"] * 100_000 + ["b"]}
+    where = {"conditional": "and", "fields": [field]}
+    body = {"entity": "a", "operation": "count", "where": where}
+    assert desk.ask("POST", "/v1/aggregators", json=body).status_code == 201
+    event = {"customer_id": "acme", "event_type": "a", "timestamp": 0}
+    batch = [{**event, "record": {"id": n, "x": "b"}} for n in range(1_000)]
+    began = monotonic()
+    assert desk.ask("POST", "/v1/events/batch", json=batch).status_code == 201
+    assert desk.billed() == {("acme", "a"): 1_000}
+    assert monotonic() - began < 10
 
 
 def send(desk, customer, **record):
