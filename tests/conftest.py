@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import ipaddress
 import os
 import socket
@@ -21,6 +22,17 @@ from tests.acme import NOW, inside, known, lay_out
 
 Ask = Callable[..., httpx.Response]
 Make = Callable[..., Sandbox]
+
+
+def pytest_configure() -> None:
+    """Each of many small processes would compile the project anew if none left its bytecode."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported and collected stays to the end: it need not be looked through for waste."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

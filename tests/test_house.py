@@ -8,9 +8,10 @@ import os
 import re
 import sys
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import files
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -42,6 +43,8 @@ def named(file: Path) -> str:
 
 
 CODE = [pytest.param(file, id=named(file)) for file in sources(*PLACES)]
+
+
 every_file = pytest.mark.parametrize("file", CODE)
 
 
@@ -55,13 +58,7 @@ def test_no_file_is_longer_than_the_ceiling(file: Path) -> None:
 @every_file
 def test_no_function_is_longer_than_the_ceiling(file: Path) -> None:
     """Without its signature, its docstring and the functions inside it."""
-    tree = ast.parse(file.read_text())
-    long = [
-        node.name
-        for node in ast.walk(tree)
-        if isinstance(node, Function) and length(node) > FUNCTION
-    ]
-    assert long == []
+    assert told(file).long == []
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -72,7 +69,7 @@ def length(node: Function) -> int:
     body = node.body[1:] if ast.get_docstring(node) is not None else node.body
     if not body:
         return 0
-    inner = (n for n in ast.walk(node) if isinstance(n, Function) and n in node.body)
+    inner = (n for n in node.body if isinstance(n, Function))
     return span(body[0], body[-1]) - sum(span(n, n) for n in inner)
 
 
@@ -82,23 +79,39 @@ def span(first: ast.stmt, last: ast.stmt) -> int:
 
 @every_file
 def test_what_a_module_offers_is_sorted_and_exists(file: Path) -> None:
-    tree = ast.parse(file.read_text())
-    offered = next(
-        (
-            ast.literal_eval(node.value)
-            for node in tree.body
-            if isinstance(node, ast.Assign)
-            and isinstance(node.targets[0], ast.Name)
-            and node.targets[0].id == "__all__"
-        ),
-        None,
-    )
+    offered = told(file).offered
     if offered is not None:
         # Constants, classes, the rest; or plainly by the alphabet.
         ranked = sorted(offered, key=lambda n: (not n.isupper(), not n[:1].isupper(), n))
         assert offered in (ranked, sorted(offered))
         assert len(offered) == len(set(offered))
-        assert set(offered) <= set(defined(tree))
+        assert set(offered) <= told(file).defined
+
+
+class Told(NamedTuple):
+    """What a file says: functions longer than the ceiling, `__all__`, and what it defines."""
+
+    long: list[str]
+    offered: list[str] | None
+    defined: set[str]
+
+
+@cache
+def told(file: Path) -> Told:
+    """A file read once, for every test that asks; its tree would be large to keep."""
+    tree = ast.parse(file.read_text())
+    functions = (node for node in ast.walk(tree) if isinstance(node, Function))
+    long = [node.name for node in functions if length(node) > FUNCTION]
+    return Told(long, offers(tree), set(defined(tree)))
+
+
+def offers(tree: ast.Module) -> list[str] | None:
+    """What `__all__` is, where it is."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            offered: list[str] = ast.literal_eval(node.value)
+            return offered
+    return None
 
 
 def defined(tree: ast.Module) -> Iterator[str]:

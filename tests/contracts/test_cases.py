@@ -7,7 +7,7 @@ import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from contracts.conformance import violations
 from contracts.model import Contract
 from contracts.reader import read, vendors
 from sandbox.account import Account
-from sandbox.app import Options, create_app
+from sandbox.app import Options, Sandbox, create_app
 from sandbox.faults import Fault
 
 ROOT = Path(__file__).parents[2]
@@ -32,10 +32,16 @@ CASES = [
 ]
 
 
+@cache
+def house() -> Sandbox:
+    """Every vendor, for all cases: each takes a key of its own, and leaves nothing behind."""
+    return create_app(Options(source=lambda: NOW))
+
+
 @asynccontextmanager
 async def target(contract: Contract, case: Case) -> AsyncIterator[tuple[Account, Any]]:
     """A fresh account with the case's settings, and a function that sends it a request."""
-    sandbox = create_app(Options(source=lambda: NOW))
+    sandbox = house()
     key = contract.key(uuid.uuid4().hex)
     account = sandbox.accounts.open(contract.vendor, key)
     for rule, value in (case.settings or {}).items():
@@ -45,6 +51,7 @@ async def target(contract: Contract, case: Case) -> AsyncIterator[tuple[Account,
         transport=httpx.ASGITransport(app=sandbox), base_url=base
     ) as client:
         yield account, partial(send, client, contract, key)
+    account.reset()
 
 
 async def send(

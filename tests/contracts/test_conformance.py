@@ -3,6 +3,7 @@
 import time
 from copy import deepcopy
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any
 
 import pytest
@@ -80,6 +81,7 @@ def changed(body: Any, place: tuple[Any, ...], what: str, value: Any) -> Any:
     return body
 
 
+@cache
 def bodies(vendor: str) -> list[Any]:
     """Every small body the vendor's cases send."""
     told = [

@@ -36,11 +36,12 @@ class Receiver:
                 size = int(self.headers["content-length"])
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 body = self.rfile.read(size)
+                # First: who has the answer may count on it.
+                mine.received.append(Received(self.path, headers, body))
                 self.send_response(mine.answers.pop(0) if mine.answers else 200)
                 self.send_header("content-length", "0")
                 self.send_header("location", "/elsewhere")
                 self.end_headers()
-                mine.received.append(Received(self.path, headers, body))
 
             def log_message(self, *_: Any) -> None:
                 pass
