@@ -12,7 +12,7 @@ demo: $(VENV)/installed ## play Segment events through every vendor
 	@$(BIN)/meterbox demo
 
 test: $(VENV)/installed ## run the tests on every core
-	@$(PYTEST) --numprocesses auto
+	@$(PYTEST) --numprocesses auto --dist worksteal
 
 NODE_CLIENTS := tests/clients/node tests/clients/hyperline_cli
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import quote, unquote, unquote_to_bytes
 
@@ -112,6 +113,7 @@ def _merged(places: Sequence[Place]) -> Place:
     return Place(places[0].path, methods, params)
 
 
+@cache
 def _pattern(path: str, value: str) -> re.Pattern[str]:
     """A contract's path, each `{parameter}` of which takes such a value."""
     literal = True
