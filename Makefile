@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := $(if $(CI),--constraint .ci/constraints.txt)
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test node up check fix bench lock clean
+.PHONY: demo test node up check fix bench bench-spread lock clean
 
 demo: $(VENV)/installed ## play Segment events through every vendor
 	@$(BIN)/meterbox demo
@@ -37,6 +37,9 @@ fix: $(VENV)/installed ## format and mend what can be mended
 
 bench: $(VENV)/installed ## measure speed against a floor; needs wrk
 	@$(BIN)/python -m tests.benchmarks.ingest
+
+bench-spread: $(VENV)/installed ## measure several processes behind nginx; needs wrk and nginx
+	@$(BIN)/python -m tests.benchmarks.spread
 
 lock: $(VENV)/installed ## take down the versions now installed, for CI
 	@$(BIN)/python -m pip freeze --exclude-editable > .ci/constraints.txt

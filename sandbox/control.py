@@ -25,6 +25,7 @@ from sandbox.guard import Guard
 from sandbox.journal import Dropped, Exchange, Journal
 from sandbox.queries import entries, exchanges, known, seconds, totals
 from sandbox.room import Room
+from sandbox.spread import Elsewhere, handed_on, search, settle
 
 __all__ = ["Control", "Deliveries", "control_app", "control_routes"]
 
@@ -51,18 +52,26 @@ class Control:
 
     def open(self, request: Request) -> Account:
         """The account a path names, by key or handle; a new key opens one."""
-        vendor, name = request.path_params["vendor"], request.path_params["key"]
-        if vendor not in self.accounts.rooms:
-            raise UnknownVendor(vendor, known=sorted(self.accounts.rooms))
-        return self.accounts.find(vendor, name) or self.accounts.open(vendor, name)
+        return self._found(request) or self.accounts.open(*_addressed(request))
 
     def _opened(self, request: Request) -> Account:
         """The account a path names, if there is one."""
-        vendor, name = request.path_params["vendor"], request.path_params["key"]
-        if vendor in self.accounts.rooms and self.accounts.find(vendor, name) is None:
+        account = self._found(request)
+        if account is None:
+            vendor, _ = _addressed(request)
             why = f"No account of {vendor} has this key; the first request with it opens one."
             raise HTTPException(404, why)
-        return self.open(request)
+        return account
+
+    def _found(self, request: Request) -> Account | None:
+        """The account a path names, if there is one. Raises UnknownVendor or Elsewhere."""
+        vendor, name = _addressed(request)
+        if vendor not in self.accounts.rooms:
+            raise UnknownVendor(vendor, known=sorted(self.accounts.rooms))
+        account = self.accounts.find(vendor, name)
+        key = None if account is None else account.key
+        settle(request.headers, self.accounts.rooms[vendor].contract, key, name)
+        return account
 
     async def act(self, request: Request, name: str, arguments: Any) -> Any:
         """Do an act, and take it down where the journal is durable."""
@@ -110,6 +119,7 @@ class Control:
     async def exchange(self, request: Request) -> Response:
         told = self.accounts.exchange(request.path_params["id"])
         if told is None:
+            search(request.headers)
             raise HTTPException(404, f"No exchange {request.path_params['id']!r}.")
         return answer(view.exchange(told, self._of(told)))
 
@@ -211,6 +221,11 @@ class Control:
         return account
 
 
+def _addressed(request: Request) -> tuple[str, str]:
+    """The vendor and the key or handle that a path names."""
+    return request.path_params["vendor"], request.path_params["key"]
+
+
 def answer(value: Any, status: int = 200) -> Response:
     return Response(view.dumps(value), status, media_type="application/json")
 
@@ -240,6 +255,7 @@ async def _http(_: Request, fault: Exception) -> Response:
 def control_app(control: Control) -> ASGIApp:
     """The control API as an ASGI app, for the paths below /_meterbox."""
     handlers: Any = {MeterboxError: _told, HTTPException: _http, ValueError: _told}
+    handlers[Elsewhere] = handed_on
     return Guard(
         Starlette(exception_handlers=handlers, routes=control_routes(control)), control.token
     )

@@ -10,6 +10,7 @@ from sandbox.journal import Exchange
 from sandbox.mishaps import MISHAPS, Answer
 from sandbox.paths import Place
 from sandbox.reply import Headers, Request
+from sandbox.spread import MISDIRECTED, Elsewhere, owner, taken
 
 __all__ = ["EXTENSION", "Edge", "read"]
 
@@ -27,22 +28,17 @@ class Edge:
         body = await read(receive)
         if body is None:
             return
-        request = Request(
-            scope["method"],
-            place.path,
-            scope["query_string"],
-            dict(scope["headers"]),
-            body,
-            place.params,
-        )
         try:
-            exchange = await self.desk.perform(request, place.methods)
+            exchange = await self._performed(place, scope, body)
         except Lost as lost:
             await _disconnect(scope, receive, reset=lost.reset)
             return
+        except Elsewhere as other:
+            await _answer(MISDIRECTED, other.headers, b"", send)
+            return
         headers = _headers(exchange, self.desk.room.always)
         fault, connection = exchange.fault, scope.get("extensions", {}).get(EXTENSION)
-        body = b"" if request.method == "HEAD" else exchange.reply.body
+        body = b"" if scope["method"] == "HEAD" else exchange.reply.body
         if fault is None or fault.kind not in MISHAPS or not body:  # nothing can befall no body
             await _answer(exchange.reply.status, headers, body, send)
             return
@@ -52,6 +48,18 @@ class Edge:
         await MISHAPS[fault.kind](answer, send)
         if connection is not None and connection.closed:
             await _gone(receive)
+
+    async def _performed(self, place: Place, scope: Scope, body: bytes) -> Exchange:
+        """The request, carried out. Raises Lost, or Elsewhere when it is another process's."""
+        headers = dict(scope["headers"])
+        hint = taken(headers)
+        request = Request(
+            scope["method"], place.path, scope["query_string"], headers, body, place.params
+        )
+        if hint is not None:
+            found = self.desk.credential_of(request, place.methods.get(request.method))
+            hint.settle(owner(self.desk.room.contract, found))
+        return await self.desk.perform(request, place.methods)
 
 
 async def read(receive: Receive) -> bytes | None:

@@ -63,7 +63,7 @@ class Desk:
     async def perform(self, request: Request, endpoints: Mapping[str, Endpoint]) -> Exchange:
         """Carry out one request on a path that has these endpoints by method. Raises Lost."""
         endpoint = endpoints.get(request.method)
-        found = self._credential(request, endpoint)
+        found = self.credential_of(request, endpoint)
         account = self._account(found)
         fault = None
         if account.faults or account.in_flight:
@@ -119,12 +119,12 @@ class Desk:
     ) -> Exchange:
         """Carry out again what a durable journal kept, as it was and when it was."""
         endpoint = endpoints.get(request.method)
-        found = self._credential(request, endpoint)
+        found = self.credential_of(request, endpoint)
         account = self._account(found)
         account.faults.strike(endpoint.name if endpoint else None, now)
         return self.settle(account, request, endpoints, found, fault, now)
 
-    def _credential(self, request: Request, endpoint: Endpoint | None) -> Credential:
+    def credential_of(self, request: Request, endpoint: Endpoint | None) -> Credential:
         """The key of the account that a request is for."""
         if endpoint is None or endpoint.auth is None:
             return credential(request, self.room.contract.auth)

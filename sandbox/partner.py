@@ -19,12 +19,13 @@ from starlette.types import Receive, Scope, Send
 from contracts import credentials
 from contracts.model import MeterboxError, Violation
 from sandbox.account import Account, Accounts
-from sandbox.auth import credential
+from sandbox.auth import Credential, credential
 from sandbox.body import Unreadable, document
 from sandbox.edge import read
 from sandbox.exchange import Lost
 from sandbox.journal import Exchange
 from sandbox.reply import Decision, Reply, Request
+from sandbox.spread import Elsewhere, handed_on, owner, taken
 from sandbox.switchboard import Switchboard
 from translators.event import BadEvent, parse
 from translators.mapping import translate
@@ -57,8 +58,15 @@ class Partner:
         body = await read(receive)
         if body is None:
             return
-        request = Request(scope["method"], scope["path"], b"", dict(scope["headers"]), body)
-        answer = await self._answered(request)
+        headers = dict(scope["headers"])
+        hint = taken(headers)
+        request = Request(scope["method"], scope["path"], b"", headers, body)
+        try:
+            if hint is not None:
+                hint.settle(owner(self._contract, self._credential(request)))
+            answer = await self._answered(request)
+        except Elsewhere as other:
+            answer = handed_on(None, other)
         await answer(scope, receive, send)
 
     async def _answered(self, request: Request) -> Response:
@@ -79,7 +87,7 @@ class Partner:
 
     def _judged(self, request: Request) -> tuple[Account, Refused | None]:
         """Whose request it is, and why it must be refused, if it must."""
-        found = credential(request, replace(self._contract.auth, schemes=("basic",)))
+        found = self._credential(request)
         account = self._accounts.open(self._vendor, "" if found.problem else found.key)
         try:
             if request.method != "POST":
@@ -90,6 +98,9 @@ class Partner:
         except Refused as refused:
             return account, refused
         return account, None
+
+    def _credential(self, request: Request) -> Credential:
+        return credential(request, replace(self._contract.auth, schemes=("basic",)))
 
     def _refuse(
         self, account: Account, request: Request, refused: Refused, now: datetime

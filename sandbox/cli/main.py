@@ -20,6 +20,7 @@ COMMANDS = {
     "demo": "Play Segment events through every vendor and show what was billed, and what was not.",
     "fault": "Let things go wrong on one account of a running sandbox.",
     "function": "Run a Segment Destination Function here and show what was billed, and what lost.",
+    "nginx": "Print an nginx configuration that spreads accounts over several processes.",
     "openapi": "Print a vendor's contract as an OpenAPI 3.1 document.",
     "rules": "List the rules vendors are known to follow, and how we know.",
     "schema": "Print the GraphQL schema of a vendor's endpoint.",

@@ -48,15 +48,19 @@ class Running:
     started: float
 
     def cpu(self) -> float:
-        """CPU seconds of the process so far."""
-        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-        return (int(fields[11]) + int(fields[12])) / TICK
+        return spent(self.process.pid)
 
     def resident(self) -> float:
         """Resident memory in MB."""
         status = Path(f"/proc/{self.process.pid}/status").read_text()
         found = re.search(r"VmRSS:\s+(\d+)", status)
         return int(found[1]) / 1024 if found else 0.0
+
+
+def spent(pid: int) -> float:
+    """CPU seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / TICK
 
 
 @contextmanager
@@ -89,16 +93,21 @@ def wait_for(url: str, process: subprocess.Popen[bytes]) -> None:
 
 def load(server: Running, events: int, seconds: int, run: int) -> Figure:
     """Send requests of so many events for some seconds."""
-    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     before = server.cpu()
+    rate, requests = sent(server.url, events, seconds, run)
+    return Figure(rate, (server.cpu() - before) / requests * 1e6)
+
+
+def sent(url: str, events: int, seconds: int, run: int, *, keys: int = 1) -> tuple[float, int]:
+    """Requests a second, and how many there were, of so many events, for as many keys."""
+    now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
     done = subprocess.run(
-        ["wrk", "-t1", "-c16", f"-d{seconds}s", "-s", str(HERE / "ingest.lua"), server.url],
-        env={**os.environ, "EVENTS": str(events), "NOW": now, "RUN": str(run)},
+        ["wrk", "-t1", "-c16", f"-d{seconds}s", "-s", str(HERE / "ingest.lua"), url],
+        env={**os.environ, "EVENTS": str(events), "NOW": now, "RUN": str(run), "KEYS": str(keys)},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    spent = server.cpu() - before
     if "Non-2xx" in done:
         raise SystemExit(f"some answers were not good:\n{done}")
     rate, requests = (
@@ -107,7 +116,7 @@ def load(server: Running, events: int, seconds: int, run: int) -> Figure:
     )
     assert rate is not None
     assert requests is not None
-    return Figure(float(rate[1]), spent / int(requests[1]) * 1e6)
+    return float(rate[1]), int(requests[1])
 
 
 def measured(events: int, seconds: int, rounds: int, port: int) -> list[tuple[Figure, Figure]]:
@@ -162,10 +171,8 @@ def validation(lines: int) -> None:
         began = time.perf_counter()
         command = [METERBOX, "validate", "orb", file.name]
         subprocess.run(command, check=True, capture_output=True, cwd=HERE.parent.parent)
-        spent = time.perf_counter() - began
-    print(
-        f"meterbox validate orb: {lines / spent:,.0f} events/s ({lines:,} events, start included)"
-    )
+        took = time.perf_counter() - began
+    print(f"meterbox validate orb: {lines / took:,.0f} events/s ({lines:,} events, start included)")
 
 
 def main() -> None:

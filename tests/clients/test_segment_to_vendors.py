@@ -57,21 +57,26 @@ def exchanged(http: httpx.Client, url: str, vendor: str, name: str, rows: int) -
     return found
 
 
+def play(http: httpx.Client, url: str, name: str) -> None:
+    """An identify, a page and a track call of a source, until four vendors have billed them."""
+    prepare(http, url, name)
+    key = read("segment").key(name)
+    client = Client(write_key=key, host=f"{url}/segment", sync_mode=True)
+    client.identify("acme", {"name": "Acme", "email": "billing@acme.test"})
+    exchanged(http, url, "kana", name, 1)
+    subscription = {"userId": "acme", "packageIds": ["pro"]}
+    shown(http, url, name, "subscriptions", {"add": subscription})
+    client.page("acme", "Docs", "Home")
+    client.track("acme", "api_call", {"value": 3, "featureId": "calls", "delta": 3})
+    # Customers made, identify, page and track: as many as each vendor takes.
+    for vendor, rows in {"amberflo": 3, "hyperline": 2, "kana": 2, "orb": 2}.items():
+        exchanged(http, url, vendor, name, rows)
+    for vendor, (customer, meter, quantity) in BILLED.items():
+        told = http.get(f"{account(url, vendor, name)}/ledger").json()["totals"]
+        total = {"customer": customer, "meter": meter, "quantity": quantity, "events": 1}
+        assert total in told, f"{vendor}: {told}"
+
+
 def test_an_identify_and_a_track_call_are_billed_at_four_vendors(http: httpx.Client) -> None:
     with Up() as up:
-        prepare(http, up.url, "acme-test")
-        key = read("segment").key("acme-test")
-        client = Client(write_key=key, host=f"{up.url}/segment", sync_mode=True)
-        client.identify("acme", {"name": "Acme", "email": "billing@acme.test"})
-        exchanged(http, up.url, "kana", "acme-test", 1)
-        subscription = {"userId": "acme", "packageIds": ["pro"]}
-        shown(http, up.url, "acme-test", "subscriptions", {"add": subscription})
-        client.page("acme", "Docs", "Home")
-        client.track("acme", "api_call", {"value": 3, "featureId": "calls", "delta": 3})
-        # Customers made, identify, page and track: as many as each vendor takes.
-        for vendor, rows in {"amberflo": 3, "hyperline": 2, "kana": 2, "orb": 2}.items():
-            exchanged(http, up.url, vendor, "acme-test", rows)
-        for vendor, (customer, meter, quantity) in BILLED.items():
-            told = http.get(f"{account(up.url, vendor, 'acme-test')}/ledger").json()["totals"]
-            total = {"customer": customer, "meter": meter, "quantity": quantity, "events": 1}
-            assert total in told, f"{vendor}: {told}"
+        play(http, up.url, "acme-test")

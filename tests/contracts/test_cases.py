@@ -57,18 +57,22 @@ async def target(contract: Contract, case: Case) -> AsyncIterator[tuple[Account,
 async def send(
     client: httpx.AsyncClient, contract: Contract, key: str, request: dict[str, Any]
 ) -> httpx.Response:
-    """Send a case's request, with the credential unless it brings (or renounces) its own."""
+    """Send a case's request."""
+    return await client.request(**arguments(contract, key, request))
+
+
+def arguments(contract: Contract, key: str, request: dict[str, Any]) -> dict[str, Any]:
+    """A case's request for httpx, with the credential unless it brings (or renounces) its own."""
     auth = {} if request.get("anonymous") else shown(contract, key, request)
-    arguments: dict[str, Any] = {"headers": {**auth, **request.get("headers", {})}}
+    asked: dict[str, Any] = {"headers": {**auth, **request.get("headers", {})}}
+    asked |= {"method": request["method"], "url": request["path"], "params": request.get("query")}
     if "json" in request:
-        arguments["json"] = request["json"]
+        asked["json"] = request["json"]
     if "text" in request:
-        arguments["content"] = request["text"].encode()
+        asked["content"] = request["text"].encode()
     if "base64" in request:
-        arguments["content"] = base64.b64decode(request["base64"])
-    return await client.request(
-        request["method"], request["path"], params=request.get("query"), **arguments
-    )
+        asked["content"] = base64.b64decode(request["base64"])
+    return asked
 
 
 def shown(contract: Contract, key: str, request: dict[str, Any]) -> dict[str, str]:
