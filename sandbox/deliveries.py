@@ -84,7 +84,7 @@ def connect(
         origins.sleep,
         origins.now,
         chance,
-        concurrency=concurrency,
+        terms=worker.Terms(concurrency),
         scale=scale,
         courier=courier,
     )

@@ -38,11 +38,14 @@ class Backoff:
         the vendor asked for, which `scale` never shortens: a wait that would pass the four hours is
         not begun. Without it, the last try is at the end of the window.
         """
-        left = self.window - spent
-        if left <= timedelta():
+        if not self.allows(spent, after):
             return None
-        if after is not None and after > WINDOW - spent:
-            return None
-        ceiling = FIRST * self.scale * (1 << min(retries, DOUBLINGS))
-        jitter = min(ceiling * self.chance.random(), left)
-        return max(jitter, after or timedelta())
+        return max(min(self.jitter(retries), self.window - spent), after or timedelta())
+
+    def allows(self, spent: timedelta, after: timedelta | None = None) -> bool:
+        """Whether there may be another try when so much time was spent."""
+        return spent < self.window and (after is None or after <= WINDOW - spent)
+
+    def jitter(self, retries: int) -> timedelta:
+        """Any length up to a ceiling that doubles with each retry."""
+        return FIRST * self.scale * (1 << min(retries, DOUBLINGS)) * self.chance.random()

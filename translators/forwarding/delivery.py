@@ -12,7 +12,7 @@ import httpx
 
 from contracts import credentials
 from contracts.reader import read
-from translators.forwarding.outcome import Dead, Delivered, Retry, excerpt, judge
+from translators.forwarding.outcome import Attempt, Dead, Retry, excerpt, judge
 from translators.request import VendorRequest
 
 __all__ = ["Attempt", "Courier", "Target"]
@@ -37,22 +37,6 @@ class Target:
     transport: httpx.AsyncBaseTransport | None = field(default=None, repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """One try: when, after which wait, and what came back.
-
-    `status` is None when nothing did; `exchange` is the id a sandbox gave to the exchange.
-    """
-
-    at: datetime
-    waited: timedelta
-    line: str
-    outcome: Delivered | Retry | Dead
-    status: int | None = None
-    excerpt: str = ""
-    exchange: str | None = None
-
-
 class Courier:
     """Keeps one client for each place it delivers to; `timeout` is in seconds, for a whole try."""
 
@@ -64,19 +48,38 @@ class Courier:
         self, request: VendorRequest, target: Target, *, at: datetime, waited: timedelta
     ) -> Attempt:
         """Send once. Whatever the network does is an outcome, never an error."""
+        attempt, _ = await self.asked(request, target, at=at, waited=waited)
+        return attempt
+
+    async def asked(
+        self,
+        request: VendorRequest,
+        target: Target,
+        *,
+        at: datetime,
+        waited: timedelta = timedelta(),
+        most: int = READ,
+    ) -> tuple[Attempt, bytes]:
+        """Send once, and hand back the answer's body too, `most` bytes of it."""
         line = f"{request.method} {_url(request, target)}"
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._sent(request, target, line, at, waited)
+                return await self._sent(request, target, line, at, waited, most)
         except (TimeoutError, httpx.TimeoutException):
             late = Retry(None, f"no answer within {self._timeout:g} s", "ETIMEDOUT")
-            return Attempt(at, waited, line, late)
+            return Attempt(at, waited, line, late), b""
         except (httpx.TransportError, httpx.InvalidURL, OSError, UnicodeError) as fault:
-            return Attempt(at, waited, line, _unreached(fault))
+            return Attempt(at, waited, line, _unreached(fault)), b""
 
     async def _sent(
-        self, request: VendorRequest, target: Target, line: str, at: datetime, waited: timedelta
-    ) -> Attempt:
+        self,
+        request: VendorRequest,
+        target: Target,
+        line: str,
+        at: datetime,
+        waited: timedelta,
+        most: int,
+    ) -> tuple[Attempt, bytes]:
         contract = read(request.vendor)
         async with self._client(target).stream(
             request.method,
@@ -84,12 +87,13 @@ class Courier:
             json=request.body,
             headers=credentials.headers(contract.auth, target.key),
         ) as response:
-            body = await _beginning(response)
+            body = await _beginning(response, most)
         responses = contract.endpoint(request.endpoint).responses
         successes = [status for status in responses if 200 <= status < 300]
         outcome = judge(response.status_code, response.headers, body, now=at, successes=successes)
         exchange = response.headers.get("x-meterbox-exchange")
-        return Attempt(at, waited, line, outcome, response.status_code, excerpt(body), exchange)
+        status = response.status_code
+        return Attempt(at, waited, line, outcome, status, excerpt(body[:READ]), exchange), body
 
     def _client(self, target: Target) -> httpx.AsyncClient:
         place = (target.base_url, target.transport)
@@ -114,16 +118,16 @@ def _url(request: VendorRequest, target: Target) -> str:
     return target.base_url.rstrip("/") + request.path
 
 
-async def _beginning(response: httpx.Response) -> bytes:
-    body = b""
+async def _beginning(response: httpx.Response, most: int) -> bytes:
+    body = bytearray()
     try:
         async for part in response.aiter_bytes():
             body += part
-            if len(body) >= READ:
+            if len(body) >= most:
                 break
     except httpx.DecodingError:
         return b""  # the status is the answer, readable or not
-    return body[:READ]
+    return bytes(body[:most])
 
 
 def _unreached(fault: Exception) -> Retry | Dead:

@@ -1,110 +1,207 @@
-"""One destination as events reach it: its queues, its translator, what it makes of an event."""
+"""One destination's deliveries of one origin: claimed, sent, and put back as they stand then."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
 
-from contracts.model import MeterboxError
-from contracts.reader import read
-from translators.event import BadEvent, parse
-from translators.forwarding.delivery import Target
-from translators.forwarding.integrations import filtered
-from translators.forwarding.outbox import Delivery
-from translators.forwarding.outcome import Dead, Filtered
-from translators.mapping import Translate, translator
-from translators.request import Untranslatable, VendorRequest
+from translators.forwarding.breaker import Breaker
+from translators.forwarding.outbox import Delivery, Outbox
+from translators.forwarding.outcome import Dead
+from translators.forwarding.parcel import Parcel, parcels
+from translators.forwarding.route import Route
+from translators.forwarding.sending import Sending
 
-__all__ = ["Destination", "Lane", "opened"]
+__all__ = ["Lane", "OriginClock", "Terms"]
 
-
-@dataclass(frozen=True, slots=True)
-class Destination:
-    """A vendor that events go to; `target` tells where, for each origin."""
-
-    vendor: str
-    settings: Mapping[str, Any]
-    target: Callable[[str], Target]
-
-
-@dataclass
-class Queue:
-    """What one origin has for one destination; `under_way` counts those that have begun."""
-
-    waiting: deque[Delivery] = field(default_factory=deque)
-    under_way: int = 0
+LATEST = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
+class Terms:
+    """How a forwarder works: `concurrency` requests at most are under way for one origin at one
+    destination; `ordered` keeps the events of a customer in order; a `breaker` opens after so many
+    tries in vain."""
+
+    concurrency: int = 8
+    ordered: bool = False
+    breaker: int | None = None
+
+
+@dataclass(frozen=True)
+class OriginClock:
+    """The clock that an origin's deliveries wait on."""
+
+    now: Callable[[], datetime]
+    sleep: Callable[[timedelta], Awaitable[None]]
+
+
 class Lane:
-    """One destination, with a queue for each origin: who is slow keeps nobody else waiting."""
+    """Runs until nothing waits. Who is slow keeps nobody else waiting: each has a lane."""
 
-    destination: Destination
-    translate: Translate | Dead
-    title: str
-    queues: dict[str, Queue] = field(default_factory=dict)
+    def __init__(
+        self,
+        route: Route,
+        origin: str,
+        outbox: Outbox,
+        sending: Sending,
+        clock: OriginClock,
+        breaker: Breaker,
+        terms: Terms,
+    ) -> None:
+        self._route, self._origin, self._outbox = route, origin, outbox
+        self._sending, self._clock, self._breaker = sending, clock, breaker
+        self._terms = terms
+        self._ready: deque[Parcel] = deque()
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._wake = asyncio.Event()
+        self._plenty = self._closing = False
 
-    @classmethod
-    def to(cls, destination: Destination) -> Lane:
-        """Settings that cannot be used are told with each event, as Segment does."""
-        translate: Translate | Dead
+    def wake(self) -> None:
+        """There may be something to do."""
+        self._wake.set()
+
+    def close(self) -> None:
+        """Begin nothing more; `run` returns once what is under way has come to its end."""
+        self._closing = self._sending.closing = True
+        self.wake()
+
+    def forget(self) -> None:
+        """Send nothing more of what is claimed. A request under way cannot be called back."""
+        self._ready.clear()
+        self._sending.forget()
+        self.wake()
+
+    async def run(self) -> None:
+        """Send what waits, as its time comes; return when nothing does, or once closing."""
+        while not self._closing:
+            self._wake.clear()
+            if await self._begin():
+                continue
+            due = await self._outbox.due(
+                self._route.destination.vendor, self._origin, ordered=self._terms.ordered
+            )
+            if due is None and not self._under_way and not self._wake.is_set():
+                return
+            await self._pause(due)
+        await self._leave()
+
+    async def _begin(self) -> bool:
+        """Send what there is room for; whether something was claimed for it."""
+        if self._terms.ordered and self._sending.held_up:
+            self._sending.held_up = False
+            await self._release()  # what has to wait for the one that waits is not known here
+        claimed = not self._ready and self._may_claim() and await self._claim()
+        while self._ready and self._room > 0 and not self._closing:
+            self._send(self._ready.popleft())
+        return claimed
+
+    @property
+    def _room(self) -> int:
+        one = self._terms.ordered or self._breaker.open
+        return (1 if one else self._terms.concurrency) - len(self._under_way)
+
+    def _may_claim(self) -> bool:
+        if self._room <= 0 or self._breaker.holds(self._clock.now()):
+            return False
+        # A batch that is not full goes when nothing else is under way: until then it grows.
+        return self._route.batching is None or self._plenty or not self._under_way
+
+    async def _claim(self) -> bool:
+        """Take over what may be sent now, translated; what cannot be translated is settled."""
+        batching = self._route.batching
+        most = 1 if self._breaker.open else batching.MOST if batching else self._room
+        now = self._clock.now()
+        claimed = await self._outbox.claim(
+            self._route.destination.vendor, self._origin, now, most, ordered=self._terms.ordered
+        )
+        self._plenty = len(claimed) == most
+        opened = [self._opened(delivery) for delivery in claimed]
+        if settled := [delivery for delivery in opened if delivery.settled]:
+            await self._sending.put(settled)
+        left = [delivery for delivery in opened if not delivery.settled]
+        self._ready += parcels(left, batching, ordered=self._terms.ordered)
+        return bool(claimed)
+
+    def _opened(self, delivery: Delivery) -> Delivery:
         try:
-            translate = translator(destination.vendor, destination.settings)
-        except MeterboxError as fault:
-            translate = Dead(str(fault), "INVALID_SETTINGS")
-        return cls(destination, translate, read(destination.vendor).title)
+            return self._route.opened(delivery)
+        except Exception as fault:
+            return _failed(delivery, fault)
 
-    def add(self, delivery: Delivery) -> None:
-        """Let a delivery wait for its turn among those of its origin."""
-        self.queues.setdefault(delivery.origin, Queue()).waiting.append(delivery)
+    def _send(self, parcel: Parcel) -> None:
+        task = asyncio.create_task(self._sending.send(parcel))
+        self._under_way.add(task)
+        task.add_done_callback(partial(self._sent, parcel))
 
-    def begin(self, origin: str, most: int) -> Delivery | None:
-        """The delivery whose turn it is, under way from now on; None when `most` already are."""
-        queue = self.queues.get(origin)
-        if queue is None or not queue.waiting or queue.under_way >= most:
-            return None
-        queue.under_way += 1
-        return queue.waiting.popleft()
+    def _sent(self, parcel: Parcel, task: asyncio.Task[None]) -> None:
+        """A fault of ours costs these deliveries only, and is seen. Its text may hold the key.
 
-    def end(self, origin: str) -> None:
-        """One that was under way has gone as far as it goes now."""
-        self.queues[origin].under_way -= 1
-        self._tidy(origin)
+        A task that another than we ended counts as one: nobody else would go on with it.
+        """
+        self._under_way.discard(task)
+        fault = asyncio.CancelledError() if task.cancelled() else task.exception()
+        if fault is not None and not (task.cancelled() and self._closing):
+            dead = [_failed(delivery, fault) for delivery in parcel.deliveries]
+            again = asyncio.create_task(self._sending.put(dead))
+            self._under_way.add(again)
+            again.add_done_callback(self._under_way.discard)
+            again.add_done_callback(lambda _: self.wake())
+        self.wake()
 
-    def forget(self, origin: str) -> None:
-        """Let none of an origin wait any more; those under way still count."""
-        if origin in self.queues:
-            self.queues[origin].waiting.clear()
-            self._tidy(origin)
+    async def _pause(self, due: datetime | None) -> None:
+        """Wait until something happens, or until the next may be tried."""
+        held = self._breaker.until
+        until = due if due is None or held is None else max(due, held)
+        sleeper = None
+        if until is not None and (not self._under_way or until > self._clock.now()):
+            sleeper = asyncio.create_task(self._until(until))
+            sleeper.add_done_callback(lambda _: self.wake())
+        try:
+            await self._wake.wait()
+        finally:
+            if sleeper is not None:
+                await _ended(sleeper)
+        if sleeper is not None and not sleeper.cancelled() and sleeper.exception() is not None:
+            await self._give_up(sleeper.exception())
 
-    def _tidy(self, origin: str) -> None:
-        queue = self.queues[origin]
-        if not queue.waiting and not queue.under_way:
-            del self.queues[origin]
+    async def _until(self, due: datetime) -> None:
+        # By the clock, not by the length: it may leap before the sleep begins.
+        while (left := due - self._clock.now()) > timedelta():
+            await self._clock.sleep(left)
+
+    async def _give_up(self, fault: BaseException | None) -> None:
+        """Settle what waits for a clock that tells no time any more."""
+        vendor = self._route.destination.vendor
+        waiting = await self._outbox.claim(vendor, self._origin, LATEST, 1_000)
+        await self._sending.put([_failed(delivery, fault) for delivery in waiting])
+
+    async def _leave(self) -> None:
+        """Finish what is under way, and leave what is not to who comes next."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
+        await self._release()
+
+    async def _release(self) -> None:
+        """Put back what was claimed and not begun."""
+        left = [delivery for parcel in self._ready for delivery in parcel.deliveries]
+        self._ready.clear()
+        if left:
+            await self._outbox.put(left)
 
 
-def opened(delivery: Delivery, lane: Lane) -> Delivery:
-    """The delivery with the requests its event becomes, or settled because there are none."""
-    made = _requests(delivery.event, lane)
-    if isinstance(made, tuple):
-        return replace(delivery, requests=made)
-    return replace(delivery, requests=(), outcome=made)
+def _failed(delivery: Delivery, fault: BaseException | None) -> Delivery:
+    why = f"meterbox failed with {type(fault).__name__}"
+    return replace(delivery, outcome=Dead(why, "INTERNAL"))
 
 
-def _requests(given: Mapping[str, Any], lane: Lane) -> tuple[VendorRequest, ...] | Dead | Filtered:
-    try:
-        event = parse(given)
-    except BadEvent as fault:
-        return Dead(str(fault), "MESSAGE_REJECTED")
-    out = filtered(event.raw, lane.title)
-    if out is not None:
-        return out
-    if isinstance(lane.translate, Dead):
-        return lane.translate
-    made = lane.translate(event)
-    if isinstance(made, Untranslatable):
-        code = "UNSUPPORTED_EVENT_TYPE" if made.unsupported else "MESSAGE_REJECTED"
-        return Dead(f"{made.path}: {made.reason} [{made.rule}]", code)
-    return made.requests or Filtered("nothing of it is for this vendor", "NO_MATCHING_MAPPING")
+async def _ended(task: asyncio.Task[None]) -> None:
+    """End a task, again and again: a sleep that wakes in the same moment may miss it
+    (asyncio.wait_for)."""
+    while not task.done():
+        task.cancel()
+        await asyncio.wait([task], timeout=0.05)

@@ -1,21 +1,24 @@
-"""Every event on its way to a destination, and what became of it. In memory, and bounded."""
+"""What is on its way to each destination, and what became of it: the types, and what keeps them.
+
+`sqlite.py` keeps it in a file or in memory, `postgres.py` for several forwarders together.
+"""
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Protocol
 
-from translators.forwarding.delivery import Attempt
-from translators.forwarding.outcome import Dead, Delivered, Filtered, Outcome
+from contracts.model import MeterboxError
+from translators.forwarding.outcome import Attempt, Dead, Delivered, Filtered, Outcome
 from translators.request import VendorRequest
 
-__all__ = ["Delivery", "Outbox"]
+__all__ = ["Delivery", "Outbox", "OutboxFault", "Position", "customer"]
 
-PENDING = 20_000
-KEPT = 10_000
+
+class OutboxFault(MeterboxError):
+    """The outbox cannot be opened, read or written. What was not answered as kept is not kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,79 +49,89 @@ class Delivery:
     @property
     def reason(self) -> str | None:
         """Why it is not delivered (yet); None when it is, or was not tried."""
-        return (
-            None
-            if self.outcome is None or isinstance(self.outcome, Delivered)
-            else (self.outcome.reason)
-        )
+        if self.outcome is None or isinstance(self.outcome, Delivered):
+            return None
+        return self.outcome.reason
 
 
-@dataclass
-class Shelf:
-    """What is kept of one origin. `settled` are the numbers of those that may be dropped."""
+@dataclass(frozen=True, slots=True)
+class Position:
+    """How far a source is read: everything before `offset`, in the source's own count."""
 
-    deliveries: dict[int, Delivery] = field(default_factory=dict)
-    settled: deque[int] = field(default_factory=deque)
-    pending: int = 0
-    dropped: int = 0
+    source: str
+    offset: int
 
 
-class Outbox:
-    """Of each origin at most `most` deliveries are pending; of the settled, the last `kept` stay.
+class Outbox(Protocol):
+    """Keeps events until each destination has them; nothing of it knows a vendor.
 
-    An event that comes when its origin has no more room is dead on arrival, and listed so.
+    What was added is safe once `written` returns. A delivery that was claimed is nobody else's
+    until it is put back: settled, or to be tried again, or as it was. Every method that touches
+    the disk raises OutboxFault.
     """
 
-    def __init__(self, most: int = PENDING, kept: int = KEPT) -> None:
-        self._most, self._kept = most, kept
-        self._shelves: dict[str, Shelf] = {}
-        self._last = 0
-        self.pending = 0
+    poll: float | None
+    """Seconds after which to look for what others have added; None where there are no others."""
 
-    def add(self, origin: str, vendor: str, event: Mapping[str, Any], at: datetime) -> Delivery:
-        """A new delivery, which is settled at once when there is no room for it."""
-        shelf = self._shelves.setdefault(origin, Shelf())
-        self._last += 1
-        full = Dead(f"{shelf.pending} deliveries are pending, the most there can be", "INTERNAL")
-        outcome = full if shelf.pending >= self._most else None
-        delivery = Delivery(self._last, origin, vendor, event, at, outcome=outcome)
-        shelf.deliveries[delivery.number] = delivery
-        shelf.pending += 1
-        self.pending += 1
-        self.put(delivery)
-        return delivery
+    def add(
+        self,
+        origin: str,
+        vendors: Sequence[str],
+        events: Sequence[Mapping[str, Any]],
+        at: datetime,
+        position: Position | None = None,
+    ) -> None:
+        """Take events for each of these vendors, and note how far their source is read."""
 
-    def put(self, delivery: Delivery) -> None:
-        """Keep a delivery as it stands now, in place of what was known of it, if it is held."""
-        if not self.holds(delivery):
-            return
-        shelf = self._shelves[delivery.origin]
-        shelf.deliveries[delivery.number] = delivery
-        if delivery.settled:
-            self.pending -= 1
-            shelf.pending -= 1
-            shelf.settled.append(delivery.number)
-        if len(shelf.settled) > self._kept:
-            del shelf.deliveries[shelf.settled.popleft()]
-            shelf.dropped += 1
+    async def written(self) -> None:
+        """Return once everything added so far is on disk. One commit serves all who wait."""
 
-    def holds(self, delivery: Delivery) -> bool:
-        """Whether a delivery was neither forgotten nor dropped since it was added."""
-        shelf = self._shelves.get(delivery.origin)
-        return shelf is not None and delivery.number in shelf.deliveries
+    async def position(self, source: str) -> int:
+        """How far a source was read; 0 when it was not."""
+
+    async def lanes(self) -> Sequence[tuple[str, str]]:
+        """Every vendor and origin for which something waits."""
+
+    async def claim(
+        self, vendor: str, origin: str, now: datetime, most: int, *, ordered: bool = False
+    ) -> Sequence[Delivery]:
+        """Deliveries that may be tried now, oldest first, and this forwarder's until it puts them.
+
+        `ordered` leaves out those of a customer for whom an earlier one is under way or waits.
+        """
+
+    async def due(self, vendor: str, origin: str, *, ordered: bool = False) -> datetime | None:
+        """When the first that nobody has claimed may be tried; None when there is none.
+
+        `ordered` looks at the first of each customer alone.
+        """
+
+    async def put(self, deliveries: Sequence[Delivery]) -> None:
+        """Keep claimed deliveries as they stand now. One that was forgotten stays forgotten."""
+
+    async def waiting(self) -> int:
+        """How many deliveries are not settled, claimed or not."""
+
+    async def idle(self) -> bool:
+        """Whether every delivery is settled."""
 
     def forget(self, origin: str) -> None:
-        """Hold nothing of an origin any more, and count nothing as dropped."""
-        shelf = self._shelves.pop(origin, None)
-        if shelf is not None:
-            self.pending -= shelf.pending
+        """Hold nothing of an origin any more."""
 
-    def of(self, origin: str) -> tuple[Delivery, ...]:
+    def of(self, origin: str) -> Sequence[Delivery]:
         """An origin's deliveries as they stand, oldest first."""
-        shelf = self._shelves.get(origin)
-        return () if shelf is None else tuple(shelf.deliveries.values())
 
     def dropped(self, origin: str) -> int:
         """How many settled deliveries of an origin are no longer kept."""
-        shelf = self._shelves.get(origin)
-        return 0 if shelf is None else shelf.dropped
+
+    async def close(self) -> None:
+        """Write what is not written, let go of what is claimed, and close."""
+
+
+def customer(event: Mapping[str, Any]) -> str | None:
+    """Whose event it is, as far as order goes: the user, or else the anonymous one."""
+    for name in ("userId", "anonymousId"):
+        value = event.get(name)
+        if isinstance(value, str) and value:
+            return value
+    return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-__all__ = ["Dead", "Delivered", "Filtered", "Outcome", "Retry", "excerpt", "judge"]
+__all__ = ["Attempt", "Dead", "Delivered", "Filtered", "Outcome", "Retry", "excerpt", "judge"]
 
 LONGEST = timedelta(days=1)
 SECONDS = re.compile(r"\d+(\.\d+)?")
@@ -33,10 +33,12 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class Dead:
-    """Never: nothing would change if it were tried again. `code` is Segment's word for it."""
+    """Never: nothing would change if it were tried again. `code` is Segment's word for it, `rule`
+    the rule of the vendor that says no, as far as the contract tells it."""
 
     reason: str
     code: str
+    rule: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,22 @@ class Filtered:
 
 
 Outcome = Delivered | Retry | Dead | Filtered
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try: when, after which wait, and what came back.
+
+    `status` is None when nothing did; `exchange` is the id a sandbox gave to the exchange.
+    """
+
+    at: datetime
+    waited: timedelta
+    line: str
+    outcome: Delivered | Retry | Dead
+    status: int | None = None
+    excerpt: str = ""
+    exchange: str | None = None
 
 
 def judge(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -11,20 +12,21 @@ from random import Random
 from types import TracebackType
 from typing import Any, Self
 
-from contracts import durations
 from contracts.model import MeterboxError
 from translators.forwarding.backoff import Backoff
+from translators.forwarding.breaker import Breaker
 from translators.forwarding.delivery import Courier
-from translators.forwarding.lane import Destination, Lane, opened
-from translators.forwarding.outbox import Delivery, Outbox
-from translators.forwarding.outcome import Dead, Delivered, Retry
+from translators.forwarding.lane import Lane, OriginClock, Terms
+from translators.forwarding.outbox import Delivery, Outbox, Position
+from translators.forwarding.route import Destination, Route
+from translators.forwarding.sending import Sending
+from translators.forwarding.sqlite import SqliteOutbox
 
-__all__ = ["Closed", "Destination", "Forwarder", "Now", "Sleep"]
+__all__ = ["Closed", "Destination", "Forwarder", "Now", "Sleep", "Terms"]
 
+LOG = logging.getLogger(__name__)
 Sleep = Callable[[str, timedelta], Awaitable[None]]
 Now = Callable[[str], datetime]
-CONCURRENCY = 8
-CHECK = 0.05
 
 
 class Closed(MeterboxError):
@@ -38,8 +40,9 @@ class Forwarder:
     """Works inside `async with`. Events wait on the clock of their origin, an opaque text.
 
     `sleep` waits a time, and `now` tells it, on an origin's clock; `chance` spreads the retries;
-    `scale` compresses them. An origin has `concurrency` requests under way at most at each
-    destination, and shares neither these nor its room in the outbox with another origin.
+    `scale` compresses them. An origin shares neither its requests under way at a destination nor
+    its room in the outbox with another. `batching` has events go together where vendors take that.
+    The outbox is in memory unless another is given, and is the giver's to close.
     """
 
     def __init__(
@@ -49,29 +52,37 @@ class Forwarder:
         now: Now,
         chance: Random,
         *,
-        concurrency: int = CONCURRENCY,
+        terms: Terms = Terms(),  # noqa: B008  # frozen
         scale: float = 1.0,
+        batching: bool = False,
         outbox: Outbox | None = None,
         courier: Courier | None = None,
     ) -> None:
-        self._lanes = {destination.vendor: Lane.to(destination) for destination in destinations}
-        self._sleep, self._now = sleep, now
+        self._routes = {d.vendor: Route.to(d, batching=batching) for d in destinations}
+        self._sleep, self._now, self._terms = sleep, now, terms
         self._backoff = Backoff(chance, scale)
-        self._concurrency = concurrency
-        self._outbox = Outbox() if outbox is None else outbox
+        self._outbox: Outbox = SqliteOutbox() if outbox is None else outbox
         self._courier = Courier() if courier is None else courier
-        self._carriers: set[asyncio.Task[None]] = set()
-        self._sleepers: dict[asyncio.Task[None], str] = {}
+        self._lanes: dict[tuple[str, str], tuple[Lane, asyncio.Task[None]]] = {}
+        self._poller: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._working = self._closing = False
 
-    def accept(self, origin: str, event: Mapping[str, Any]) -> None:
-        """Take an event for every destination; returns at once."""
-        at = self._now(origin)
-        for vendor, lane in self._lanes.items():
-            delivery = self._outbox.add(origin, vendor, event, at)
-            if not delivery.settled:
-                self._queue(delivery, lane)
+    def accept(self, origin: str, *events: Mapping[str, Any]) -> None:
+        """Take events for every destination; returns at once, and `written` once they are safe."""
+        self.take(origin, events)
+
+    def take(
+        self, origin: str, events: Sequence[Mapping[str, Any]], position: Position | None = None
+    ) -> None:
+        """Take events for every destination, together with how far their source is read."""
+        self._outbox.add(origin, list(self._routes), events, self._now(origin), position)
+        for vendor in self._routes:
+            self._stir(vendor, origin)
+
+    async def written(self) -> None:
+        """Return once everything taken so far is safe. Raises OutboxFault."""
+        await self._outbox.written()
 
     def forget(self, origin: str) -> None:
         """Send nothing of an origin that is pending, and list nothing of it any more.
@@ -79,16 +90,14 @@ class Forwarder:
         A request that is under way cannot be called back; it is the last of its delivery.
         """
         self._outbox.forget(origin)
-        for lane in self._lanes.values():
-            lane.forget(origin)
-        for sleeper, whose in self._sleepers.items():
+        for (_, whose), (lane, _) in self._lanes.items():
             if whose == origin:
-                sleeper.cancel()
+                lane.forget()
         self._changed.set()
 
     def deliveries(self, origin: str) -> tuple[Delivery, ...]:
         """How each event of an origin stands with each destination, oldest first."""
-        return self._outbox.of(origin)
+        return tuple(self._shown(delivery) for delivery in self._outbox.of(origin))
 
     def dropped(self, origin: str) -> int:
         """How many settled deliveries of an origin are too old to be listed."""
@@ -96,17 +105,17 @@ class Forwarder:
 
     async def drain(self) -> None:
         """Return once nothing is pending. Raises Closed when that will not come."""
-        while self._outbox.pending:
+        while not await self._outbox.idle():
             if self._closing:
-                raise Closed(self._outbox.pending)
+                raise Closed(await self._outbox.waiting())
             self._changed.clear()
             await self._changed.wait()
 
     async def __aenter__(self) -> Self:
         self._working = True
-        for lane in self._lanes.values():
-            for origin in list(lane.queues):
-                self._begin(origin, lane)
+        await self._look()
+        if self._outbox.poll is not None:
+            self._poller = asyncio.create_task(self._poll(self._outbox.poll))
         return self
 
     async def __aexit__(
@@ -120,103 +129,76 @@ class Forwarder:
     async def close(self) -> None:
         """Finish the requests under way, begin no other, and close the connections."""
         self._working, self._closing = False, True
-        while left := {*self._carriers, *self._sleepers}:
-            # Again and again: a sleep that wakes in the same moment may miss it (asyncio.wait_for).
-            for sleeper in self._sleepers:
-                sleeper.cancel()
-            await asyncio.wait(left, timeout=CHECK)
+        if self._poller is not None:
+            self._poller.cancel()
+        lanes = list(self._lanes.values())
+        for lane, _ in lanes:
+            lane.close()
+        if lanes:
+            await asyncio.wait([task for _, task in lanes])
         await self._courier.close()
         self._changed.set()
 
-    def _queue(self, delivery: Delivery, lane: Lane) -> None:
-        lane.add(delivery)
-        self._begin(delivery.origin, lane)
-
-    def _begin(self, origin: str, lane: Lane) -> None:
-        """Carry as many of an origin's deliveries as may be under way."""
-        while self._working and (delivery := lane.begin(origin, self._concurrency)) is not None:
-            carrier = asyncio.create_task(self._carry(delivery, lane))
-            self._carriers.add(carrier)
-            carrier.add_done_callback(partial(self._carried, delivery, lane))
-
-    def _carried(self, delivery: Delivery, lane: Lane, carrier: asyncio.Task[None]) -> None:
-        self._carriers.discard(carrier)
-        self._check(delivery, carrier)
-        lane.end(delivery.origin)
-        self._begin(delivery.origin, lane)
-
-    def _check(self, delivery: Delivery, task: asyncio.Task[None]) -> None:
-        """A fault of ours costs this delivery only, and is seen. Its text may hold the key.
-
-        A task that another than we ended counts as one: nobody else would go on with its delivery.
-        """
-        fault = asyncio.CancelledError() if task.cancelled() else task.exception()
-        if fault is not None and not (task.cancelled() and self._closing):
-            why = f"meterbox failed with {type(fault).__name__}"
-            self._put(replace(delivery, outcome=Dead(why, "INTERNAL")))
-
-    async def _carry(self, delivery: Delivery, lane: Lane) -> None:
-        """Take a delivery as far as it goes now: to its end, or to its next wait."""
-        if delivery.requests is None:
-            delivery = opened(delivery, lane)
-        while not delivery.settled and not self._closing and self._outbox.holds(delivery):
-            delivery = await self._tried(delivery, lane)
-            if isinstance(delivery.outcome, Retry):
-                break
-        self._put(delivery)
-        if isinstance(delivery.outcome, Retry):
-            self._postpone(delivery, lane)
-
-    async def _tried(self, delivery: Delivery, lane: Lane) -> Delivery:
-        """The delivery after one more try."""
-        requests = delivery.requests or ()
-        attempt = await self._courier.deliver(
-            requests[delivery.sent],
-            lane.destination.target(delivery.origin),
-            at=self._now(delivery.origin),
-            waited=delivery.wait,
-        )
-        tried = replace(
-            delivery, attempts=(*delivery.attempts, attempt), wait=timedelta(), due=None
-        )
-        if isinstance(attempt.outcome, Delivered):
-            sent = delivery.sent + 1
-            outcome = attempt.outcome if sent == len(requests) else None
-            return replace(tried, sent=sent, outcome=outcome)
-        if isinstance(attempt.outcome, Retry):
-            return self._retried(tried, attempt.outcome)
-        return replace(tried, outcome=attempt.outcome)
-
-    def _retried(self, tried: Delivery, retry: Retry) -> Delivery:
-        now = self._now(tried.origin)
-        spent = now - tried.attempts[0].at
-        retries = sum(isinstance(attempt.outcome, Retry) for attempt in tried.attempts) - 1
-        wait = self._backoff.wait(retries, spent=spent, after=retry.after)
-        if wait is not None:
-            return replace(tried, outcome=retry, wait=wait, due=now + wait)
-        tries = len(tried.attempts)
-        why = f"gave up after {durations.text(spent)}, try {tries}: {retry.reason}"
-        return replace(tried, outcome=Dead(why, retry.code))
-
-    def _postpone(self, delivery: Delivery, lane: Lane) -> None:
-        """Have a delivery wait for its next try, if there will be one."""
-        if not self._closing and self._outbox.holds(delivery):
-            sleeper = asyncio.create_task(self._wait(delivery))
-            self._sleepers[sleeper] = delivery.origin
-            sleeper.add_done_callback(partial(self._woken, delivery, lane))
-
-    async def _wait(self, delivery: Delivery) -> None:
-        origin, due = delivery.origin, delivery.due
-        # By the clock, not by the length: it may leap before the first sleep begins.
-        while due is not None and (left := due - self._now(origin)) > timedelta():
-            await self._sleep(origin, left)
-
-    def _woken(self, delivery: Delivery, lane: Lane, sleeper: asyncio.Task[None]) -> None:
-        del self._sleepers[sleeper]
-        self._check(delivery, sleeper)
-        if not sleeper.cancelled() and sleeper.exception() is None:
-            self._queue(delivery, lane)
-
-    def _put(self, delivery: Delivery) -> None:
-        self._outbox.put(delivery)
+    async def _look(self) -> None:
+        """See to everything that waits, whoever has added it."""
+        for vendor, origin in await self._outbox.lanes():
+            if vendor in self._routes:
+                self._stir(vendor, origin)
         self._changed.set()
+
+    async def _poll(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await self._look()
+            except MeterboxError as fault:
+                LOG.error("%s", fault)
+
+    def _stir(self, vendor: str, origin: str) -> None:
+        """Have a lane see to what waits; a new one, if there is none that runs."""
+        if not self._working:
+            return
+        lane, task = self._lanes.get((vendor, origin), (None, None))
+        if lane is not None and task is not None and not task.done():
+            lane.wake()
+            return
+        lane = self._lane(self._routes[vendor], origin)
+        task = asyncio.create_task(lane.run())
+        self._lanes[vendor, origin] = lane, task
+        task.add_done_callback(partial(self._ended, vendor, origin))
+
+    def _lane(self, route: Route, origin: str) -> Lane:
+        clock = OriginClock(partial(self._now, origin), partial(self._sleep, origin))
+        breaker = Breaker(self._backoff, self._terms.breaker)
+        sending = Sending(
+            route,
+            origin,
+            self._outbox,
+            self._courier,
+            clock.now,
+            self._backoff,
+            breaker,
+            self._changed.set,
+        )
+        return Lane(route, origin, self._outbox, sending, clock, breaker, self._terms)
+
+    def _ended(self, vendor: str, origin: str, task: asyncio.Task[None]) -> None:
+        """A lane that failed, or that another ended, is followed by a new one."""
+        if self._lanes[vendor, origin][1] is task:
+            del self._lanes[vendor, origin]
+        fault = None if task.cancelled() else task.exception()
+        if fault is not None:
+            LOG.error("deliveries to %s failed with %s", vendor, type(fault).__name__)
+        if self._working and (task.cancelled() or isinstance(fault, MeterboxError)):
+            asyncio.get_running_loop().call_later(1, self._stir, vendor, origin)
+
+    def _shown(self, delivery: Delivery) -> Delivery:
+        """A delivery with its requests, which are not kept: they follow from its event."""
+        route = self._routes.get(delivery.vendor)
+        if route is None:
+            return delivery
+        try:
+            made = route.opened(delivery).requests
+        except Exception:  # seen as its outcome already
+            made = None
+        return delivery if made is None else replace(delivery, requests=made)

@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from sandbox.clock import Clock
 from translators.forwarding.delivery import Target
 from translators.forwarding.outbox import Outbox
-from translators.forwarding.worker import Destination, Forwarder
+from translators.forwarding.worker import Destination, Forwarder, Terms
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 SETTINGS = {"externalCustomerIdField": "userId", "propertiesMappingFields": {"amount": "amount"}}
@@ -82,6 +82,8 @@ async def forwarding(
     settings: dict[str, Any] | None = None,
     concurrency: int = 4,
     scale: float = 1.0,
+    terms: Terms | None = None,
+    batching: bool = False,
     outbox: Outbox | None = None,
     base_url: str = "http://vendor.test/orb",
     key: Callable[[str], str] = lambda origin: f"key-of-{origin}",
@@ -100,8 +102,9 @@ async def forwarding(
             lambda _, length: clock.sleep(length),
             lambda _: clock.now(),
             Random(7),
-            concurrency=concurrency,
+            terms=terms or Terms(concurrency),
             scale=scale,
+            batching=batching,
             outbox=outbox,
         ) as forwarder,
     ):

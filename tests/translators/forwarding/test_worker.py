@@ -21,15 +21,16 @@ from tests.translators.forwarding.scripted import (
     until,
 )
 from translators.forwarding.delivery import Target
-from translators.forwarding.outbox import Delivery, Outbox
+from translators.forwarding.outbox import Delivery
 from translators.forwarding.outcome import Dead, Delivered, Filtered, Retry
+from translators.forwarding.sqlite import SqliteOutbox
 from translators.forwarding.worker import Closed, Destination, Forwarder
 
 OK = answer(200, {"validation_failed": []})
 
 
 def changed(forwarder: Forwarder, seen: Delivery) -> bool:
-    return forwarder.deliveries(seen.origin)[0] is not seen
+    return forwarder.deliveries(seen.origin)[0] != seen
 
 
 def delivered(
@@ -185,6 +186,7 @@ def test_an_event_that_names_no_customer_is_dead_with_place_and_rule() -> None:
     assert delivery.outcome == Dead(
         "$.userId: external_customer_id wants text, and userId is None [orb.segment.customer]",
         "MESSAGE_REJECTED",
+        "orb.segment.customer",
     )
     assert vendor.bodies == []
 
@@ -329,7 +331,7 @@ def test_what_does_not_fit_into_the_outbox_is_dead_and_never_sent() -> None:
     vendor = Scripted(OK)
 
     async def run() -> list[Any]:
-        async with forwarding(vendor, frozen(), outbox=Outbox(most=2)) as forwarder:
+        async with forwarding(vendor, frozen(), outbox=SqliteOutbox(most=2)) as forwarder:
             for n in range(3):
                 forwarder.accept("wk", {**EVENT, "messageId": f"m-{n}"})
             await forwarder.drain()
@@ -343,7 +345,7 @@ def test_what_does_not_fit_into_the_outbox_is_dead_and_never_sent() -> None:
 
 def test_settled_deliveries_beyond_the_bound_are_counted() -> None:
     async def run() -> tuple[int, int]:
-        async with forwarding(Scripted(OK), frozen(), outbox=Outbox(kept=2)) as forwarder:
+        async with forwarding(Scripted(OK), frozen(), outbox=SqliteOutbox(kept=2)) as forwarder:
             for n in range(5):
                 forwarder.accept("wk", {**EVENT, "messageId": f"m-{n}"})
             await forwarder.drain()

@@ -1,0 +1,195 @@
+"""Sends parcels and judges what came of it; a batch that is refused whole is searched by halves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from contracts import durations
+from translators.forwarding.backoff import Backoff
+from translators.forwarding.breaker import Breaker
+from translators.forwarding.delivery import READ, Courier
+from translators.forwarding.outbox import Delivery, Outbox
+from translators.forwarding.outcome import Attempt, Dead, Delivered, Retry
+from translators.forwarding.parcel import Parcel, together, upcoming
+from translators.forwarding.route import Route, broken_rule
+
+__all__ = ["Sending"]
+
+READ_OF_BATCH = 16 * 1024 * 1024
+OF_CONTENT = (400, 409, 413, 422)
+"""Refusals that one event may bring on all others of its batch; what else is refused, all are."""
+
+
+class Sending:
+    """How the parcels of one lane are sent. `changed` is told whenever something was put back."""
+
+    def __init__(
+        self,
+        route: Route,
+        origin: str,
+        outbox: Outbox,
+        courier: Courier,
+        now: Callable[[], datetime],
+        backoff: Backoff,
+        breaker: Breaker,
+        changed: Callable[[], None],
+    ) -> None:
+        self._route, self._origin, self._outbox, self._courier = route, origin, outbox, courier
+        self._now, self._backoff, self._breaker = now, backoff, breaker
+        self._changed = changed
+        self._life = 0
+        self.closing = self.held_up = False
+
+    def forget(self) -> None:
+        """Whatever is under way now is the last of its delivery."""
+        self._life += 1
+
+    async def put(self, deliveries: Sequence[Delivery]) -> None:
+        """Put deliveries back as they stand."""
+        await self._outbox.put(deliveries)
+        self._changed()
+
+    async def send(self, parcel: Parcel) -> None:
+        """Take a parcel as far as it goes now: to its end, or to its next wait."""
+        life = self._life
+        while not self.closing and life == self._life:
+            attempt, failed = await self._try(parcel)
+            tried = _noted(parcel.deliveries, attempt)
+            if len(tried) > 1 and _of_content(attempt):
+                await self._search(tried, life)
+                return
+            await self._finish(tried, attempt, parcel, failed)
+            if len(tried) > 1 or not isinstance(attempt.outcome, Delivered):
+                return
+            [only] = map(_sent, tried)
+            if only.settled:
+                return
+            parcel = together([only], None)
+        if life == self._life:
+            await self.put(parcel.deliveries)
+
+    async def _finish(
+        self,
+        tried: Sequence[Delivery],
+        attempt: Attempt,
+        parcel: Parcel,
+        failed: Collection[int],
+    ) -> None:
+        """Put back what was sent; what failed inside an answer that says yes is tried alone."""
+        alone = [delivery for n, delivery in enumerate(tried) if n in failed]
+        rest = [delivery for n, delivery in enumerate(tried) if n not in failed]
+        if rest:
+            await self.put(self._after(rest, attempt, parcel))
+        for delivery in alone:
+            await self.send(together([delivery], None))
+
+    async def _search(self, suspects: Sequence[Delivery], life: int) -> None:
+        """Find one that the vendor refuses among those it refused together.
+
+        Of each two halves one is sent; if the vendor takes it, the other has the bad one. What is
+        left over when the first is refused goes with the next batch, so that one bad event costs
+        a request for each halving, and one more.
+        """
+        while len(suspects) > 1 and not self.closing and life == self._life:
+            half = len(suspects) // 2
+            first, second = suspects[:half], suspects[half:]
+            parcel = together(first, self._route.batching)
+            attempt, failed = await self._try(parcel)
+            first = _noted(first, attempt)
+            if _of_content(attempt) and half > 1:
+                await self.put(second)
+                suspects = first
+            elif isinstance(attempt.outcome, Delivered):
+                await self._finish(first, attempt, parcel, failed)
+                suspects = second
+            else:
+                await self.put([*self._after(first, attempt, parcel), *second])
+                return
+        await self.send(together(suspects, self._route.batching))
+
+    async def _try(self, parcel: Parcel) -> tuple[Attempt, Collection[int]]:
+        """What came of a try, and which deliveries a yes does not speak for, by their places."""
+        attempt, body = await self._courier.asked(
+            parcel.request,
+            self._route.destination.target(self._origin),
+            at=self._now(),
+            waited=max(delivery.wait for delivery in parcel.deliveries),
+            most=READ if len(parcel.deliveries) == 1 else READ_OF_BATCH,
+        )
+        self._breaker.note(attempt.outcome, self._now())
+        batching = self._route.batching
+        if batching is None or len(parcel.deliveries) == 1:
+            return attempt, ()
+        if not isinstance(attempt.outcome, Delivered):
+            return attempt, ()
+        requests = [upcoming(delivery) for delivery in parcel.deliveries]
+        return attempt, set(batching.failed(body, requests))
+
+    def _after(
+        self, tried: Sequence[Delivery], attempt: Attempt, parcel: Parcel
+    ) -> Sequence[Delivery]:
+        """The deliveries after a try that was all of theirs."""
+        outcome = attempt.outcome
+        if isinstance(outcome, Delivered):
+            return [_sent(delivery) for delivery in tried]
+        if isinstance(outcome, Retry):
+            return self._postponed(tried, outcome)
+        if len(tried) == 1:
+            outcome = replace(outcome, rule=outcome.rule or broken_rule(parcel.request))
+        return [replace(delivery, outcome=outcome) for delivery in tried]
+
+    def _postponed(self, tried: Sequence[Delivery], retry: Retry) -> Sequence[Delivery]:
+        """All for the same time, so that they go together again; those whose time is up, never."""
+        now = self._now()
+        self.held_up = True
+        spent = [now - delivery.attempts[0].at for delivery in tried]
+        alive = [length for length in spent if self._backoff.allows(length, retry.after)]
+        wait = timedelta()
+        if alive:
+            retries = max(_retries(delivery) for delivery in tried) - 1
+            wait = self._backoff.wait(retries, spent=max(alive), after=retry.after) or wait
+        return [
+            replace(delivery, outcome=retry, wait=wait, due=now + wait)
+            if self._backoff.allows(length, retry.after)
+            else replace(delivery, outcome=_too_late(delivery, length, retry))
+            for delivery, length in zip(tried, spent, strict=True)
+        ]
+
+
+def _noted(deliveries: Sequence[Delivery], attempt: Attempt) -> list[Delivery]:
+    """The deliveries with one more try, which those with the same tries before share."""
+    shared: dict[int, tuple[Attempt, ...]] = {}
+    for delivery in deliveries:
+        if id(delivery.attempts) not in shared:
+            shared[id(delivery.attempts)] = (*delivery.attempts, attempt)
+    return [
+        replace(
+            delivery,
+            attempts=shared[id(delivery.attempts)],
+            outcome=None,
+            wait=timedelta(),
+            due=None,
+        )
+        for delivery in deliveries
+    ]
+
+
+def _sent(delivery: Delivery) -> Delivery:
+    sent = delivery.sent + 1
+    done = sent == len(delivery.requests or ())
+    return replace(delivery, sent=sent, outcome=Delivered() if done else None)
+
+
+def _retries(delivery: Delivery) -> int:
+    return sum(isinstance(attempt.outcome, Retry) for attempt in delivery.attempts)
+
+
+def _too_late(delivery: Delivery, spent: timedelta, retry: Retry) -> Dead:
+    tries = len(delivery.attempts)
+    return Dead(f"gave up after {durations.text(spent)}, try {tries}: {retry.reason}", retry.code)
+
+
+def _of_content(attempt: Attempt) -> bool:
+    return isinstance(attempt.outcome, Dead) and attempt.status in OF_CONTENT
