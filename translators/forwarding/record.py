@@ -36,7 +36,7 @@ NAMES = {cls: name for name, cls in KINDS.items()}
 
 
 def event_bytes(event: Mapping[str, Any]) -> bytes:
-    """An event as JSON; whole numbers of any size and half characters, which orjson refuses, too."""
+    """An event as JSON, even with numbers and half characters that orjson refuses."""
     try:
         return orjson.dumps(event)
     except TypeError:
