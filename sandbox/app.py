@@ -6,14 +6,14 @@ from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.routing import Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.account import Accounts
+from sandbox.account import Account, Accounts
 from sandbox.archive import Archive
 from sandbox.clock import Wall, wall
 from sandbox.control import Control, control_app
@@ -21,11 +21,17 @@ from sandbox.courier import Courier
 from sandbox.deliveries import Destination, Forwarding, connect
 from sandbox.exchange import Desk
 from sandbox.front import Front
+from sandbox.journal import Exchange
 from sandbox.partner import Partner
 from sandbox.profile import Profile, profile
 from sandbox.rebuild import rebuild
 from sandbox.switchboard import Switchboard, load
+from translators.forwarding.terms import Terms
 from translators.mapping import translated_vendors
+
+if TYPE_CHECKING:
+    from translators.forwarding.outbox import Outbox
+    from translators.forwarding.sqlite import SqliteOutbox
 
 __all__ = ["Options", "Sandbox", "create_app"]
 
@@ -35,9 +41,10 @@ class Options:
     """How a sandbox is set up.
 
     `settings` are rule switches for all accounts; `destinations` by vendor are forwarded to;
-    `data_dir` makes the journal durable; `token` guards the control API; `scale` compresses the
-    forwarder's waits; `profile` is how much of the vendors' rules is enforced;
-    `webhook_hosts` may be told of what happens, beside this machine.
+    `data_dir` makes journal and deliveries durable; `token` guards the control API; `scale`
+    compresses the forwarder's waits, `terms` and `batching` are how it works, and `outbox`, if
+    there is one, is where it keeps its deliveries instead; `profile` is how much of the vendors'
+    rules is enforced; `webhook_hosts` may be told of what happens, beside this machine.
     """
 
     vendors: Iterable[str] | None = None
@@ -47,7 +54,9 @@ class Options:
     destinations: Mapping[str, Destination] = field(default_factory=dict)
     data_dir: Path | None = None
     token: str | None = None
-    concurrency: int = 8
+    terms: Terms = Terms()  # frozen
+    batching: bool = False
+    outbox: Outbox | None = None
     scale: float = 1.0
     profile: Profile = "faithful"
     webhook_hosts: Collection[str] = ()
@@ -65,6 +74,7 @@ class Sandbox:
     courier: Courier
     forwarding: Forwarding | None = None
     archive: Archive | None = None
+    outbox: SqliteOutbox | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.switchboard(scope, receive, send)
@@ -85,6 +95,8 @@ class Sandbox:
         finally:
             if self.archive is not None:
                 self.archive.close()
+            if self.outbox is not None:
+                await self.outbox.close()
 
 
 def create_app(options: Options | None = None) -> Sandbox:
@@ -105,7 +117,7 @@ def create_app(options: Options | None = None) -> Sandbox:
         for desk in desks.values():
             desk.note, desk.written = sandbox.archive.exchange, sandbox.archive.written
     if options.destinations:
-        sandbox.forwarding = _forwarding(sandbox, options)
+        _forward(sandbox, options, desks.values())
     sandbox.switchboard.front = _front(sandbox, _control(sandbox, options.token, rebuilt))
     return sandbox
 
@@ -138,19 +150,33 @@ def _add_partners(sandbox: Sandbox) -> None:
             sandbox.switchboard.add(f"/{source}/destinations/{vendor}", partner)
 
 
-def _forwarding(sandbox: Sandbox, options: Options) -> Forwarding:
-    import httpx  # here: a sandbox that forwards nothing starts without it
+def _forward(sandbox: Sandbox, options: Options, desks: Iterable[Desk]) -> None:
+    """Set up the forwarder: nothing is answered before what it sets going is safe."""
+    import httpx  # here: a sandbox that forwards nothing starts without them
 
+    from translators.forwarding.sqlite import SqliteOutbox
+
+    if sandbox.archive is not None and options.outbox is None and options.data_dir is not None:
+        sandbox.outbox = SqliteOutbox(options.data_dir / "outbox.sqlite3")
+        sandbox.archive.ahead = sandbox.outbox.flush
     made = connect(
         sandbox.accounts,
         options.destinations,
         lambda: httpx.ASGITransport(app=sandbox),
         seed=options.seed,
-        concurrency=options.concurrency,
+        terms=options.terms,
         scale=options.scale,
+        batching=options.batching,
+        outbox=options.outbox or sandbox.outbox,
     )
-    sandbox.accounts.forward = made.accept
-    return made
+    if options.outbox is not None:
+        for desk in desks:
+            desk.note, desk.written = _unnoted, made.written
+    sandbox.forwarding, sandbox.accounts.forward = made, made.accept
+
+
+def _unnoted(_: Account, __: Exchange) -> None:
+    """The exchange itself need not be safe, only what it sets going."""
 
 
 def _front(sandbox: Sandbox, control: ASGIApp) -> ASGIApp:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -66,7 +66,11 @@ class Kept:
 
 
 class Archive:
-    """Open with the data folder; raises ArchiveFault when it cannot be used."""
+    """Open with the data folder; raises ArchiveFault when it cannot be used.
+
+    `ahead` is called before anything is written: what an exchange has set going must be safe before
+    the exchange is, or it would be taken for done after a restart.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -80,6 +84,7 @@ class Archive:
             self._open()
         except (OSError, sqlite3.Error) as fault:
             raise ArchiveFault(f"The data folder {folder} cannot be used: {fault}.") from fault
+        self.ahead: Callable[[], None] = _nothing
         self._rows: list[tuple[Any, ...]] = []
         self._flushed: asyncio.Future[None] | None = None
 
@@ -124,13 +129,14 @@ class Archive:
         self._flushed = None
         try:
             self._commit()
-        except sqlite3.Error as fault:
+        except (sqlite3.Error, MeterboxError) as fault:
             flushed.set_exception(ArchiveFault(f"The journal cannot be written: {fault}."))
         else:
             flushed.set_result(None)
 
     def _commit(self) -> None:
         """Write what was taken down; what cannot be written is kept for the next time."""
+        self.ahead()
         with self._db:
             self._db.execute("begin")
             self._db.executemany(INSERT, self._rows)
@@ -154,6 +160,10 @@ class Archive:
         if self._rows:
             self._commit()
         self._db.close()
+
+
+def _nothing() -> None:
+    """Nothing has to be safe first."""
 
 
 def _request(method: str, path: str, query: bytes, headers: bytes, body: bytes) -> Request:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -9,20 +10,29 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+from contracts.model import MeterboxError
 from contracts.reader import read
 from sandbox.account import Account, Accounts
-from sandbox.clock import iso
+from sandbox.clock import iso, wall
 
 if TYPE_CHECKING:
     from httpx import AsyncBaseTransport
 
     from translators.forwarding.delivery import Target
-    from translators.forwarding.outbox import Delivery
+    from translators.forwarding.outbox import Delivery, Outbox
+    from translators.forwarding.terms import Terms
     from translators.forwarding.worker import Forwarder
 
 __all__ = ["Destination", "Forwarding", "connect"]
 
 SEPARATOR = "\n"
+
+
+class UnknownOrigin(MeterboxError):
+    """Nobody knows the account that events came from, whose vendors' keys are made of its own."""
+
+    def __init__(self, origin: str) -> None:
+        super().__init__(f"{origin!r} is no account here; give the destination a key.")
 
 
 @dataclass(frozen=True)
@@ -43,8 +53,12 @@ class Forwarding:
     accounts: Accounts
 
     def accept(self, source: Account, events: Sequence[Mapping[str, Any]]) -> None:
-        for event in events:
-            self.forwarder.accept(_origin(source), event)
+        """Take events of a source key; `written` tells when they are safe."""
+        self.forwarder.take(_origin(source), events)
+
+    async def written(self) -> None:
+        """Return once everything that was accepted is safe. Raises OutboxFault."""
+        await self.forwarder.written()
 
     def told(self, source: Account) -> list[dict[str, Any]]:
         """A source key's deliveries, oldest first."""
@@ -61,42 +75,46 @@ def connect(
     inside: Callable[[], AsyncBaseTransport],
     *,
     seed: int,
-    concurrency: int,
+    terms: Terms,
     scale: float,
+    batching: bool = False,
+    outbox: Outbox | None = None,
     timeout: float | None = None,
 ) -> Forwarding:
     """A forwarder from every source account to these destinations; `inside` reaches the sandbox.
 
-    `timeout` is in seconds, for one try; None leaves it as Segment has it.
+    `timeout` is in seconds, for one try; None leaves it as Segment has it. The outbox is in memory
+    unless another is given.
     """
     from translators.forwarding import delivery, worker
     from translators.forwarding.inside import Inside
 
     origins, transport = _Origins(accounts), Inside(inside())
     lanes = [
-        worker.Destination(vendor, to.settings, partial(_target, vendor, to, transport))
+        worker.Destination(vendor, to.settings, partial(_target, origins, vendor, to, transport))
         for vendor, to in destinations.items()
     ]
-    chance = Random(f"{seed}:forwarder")
-    courier = delivery.Courier() if timeout is None else delivery.Courier(timeout)
     forwarder = worker.Forwarder(
         lanes,
         origins.sleep,
         origins.now,
-        chance,
-        terms=worker.Terms(concurrency),
+        Random(f"{seed}:forwarder"),
+        terms=terms,
         scale=scale,
-        courier=courier,
+        batching=batching,
+        outbox=outbox,
+        courier=delivery.Courier() if timeout is None else delivery.Courier(timeout),
     )
     return Forwarding(forwarder, accounts)
 
 
-def _target(vendor: str, to: Destination, transport: AsyncBaseTransport, origin: str) -> Target:
+def _target(
+    origins: _Origins, vendor: str, to: Destination, transport: AsyncBaseTransport, origin: str
+) -> Target:
     """Where a source key's deliveries to a vendor go, and with which key."""
     from translators.forwarding.delivery import Target
 
-    source, _, written = origin.partition(SEPARATOR)
-    key = to.key or read(vendor).key(read(source).name(written))
+    key = to.key or origins.key(origin, vendor)
     if to.base_url is not None:
         return Target(to.base_url, key)
     return Target(f"http://127.0.0.1/{vendor}", key, transport)
@@ -104,23 +122,39 @@ def _target(vendor: str, to: Destination, transport: AsyncBaseTransport, origin:
 
 @dataclass(frozen=True)
 class _Origins:
-    """The accounts that deliveries come from, on whose clocks the forwarder waits."""
+    """The accounts that deliveries come from, on whose clocks the forwarder waits.
+
+    An outbox may know of origins from before, or that are no accounts: they go by the wall clock.
+    """
 
     accounts: Accounts
 
     def now(self, origin: str) -> datetime:
-        return self._account(origin).clock.now()
+        account = self._account(origin)
+        return wall() if account is None else account.clock.now()
 
     async def sleep(self, origin: str, length: timedelta) -> None:
-        await self._account(origin).clock.sleep(length)
+        account = self._account(origin)
+        if account is None:
+            await asyncio.sleep(length.total_seconds())
+        else:
+            await account.clock.sleep(length)
 
-    def _account(self, origin: str) -> Account:
-        vendor, _, key = origin.partition(SEPARATOR)
-        return self.accounts.open(vendor, key)
+    def key(self, origin: str, vendor: str) -> str:
+        """The key of the vendor's account that goes with a source key."""
+        account = self._account(origin)
+        if account is None:
+            raise UnknownOrigin(origin)
+        return read(vendor).key(read(account.vendor).name(account.key))
+
+    def _account(self, origin: str) -> Account | None:
+        vendor, separator, handle = origin.partition(SEPARATOR)
+        return self.accounts.find(vendor, handle) if separator else None
 
 
 def _origin(source: Account) -> str:
-    return f"{source.vendor}{SEPARATOR}{source.key}"
+    """An account without its key: the outbox keeps no secrets."""
+    return f"{source.vendor}{SEPARATOR}{source.handle}"
 
 
 def _delivery(delivery: Delivery) -> dict[str, Any]:

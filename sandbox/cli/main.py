@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": "Show what each vendor would bill of the same Segment events, and why they differ.",
     "demo": "Play Segment events through every vendor and show what was billed, and what was not.",
     "fault": "Let things go wrong on one account of a running sandbox.",
+    "forward": "Deliver Segment events to the vendors, each until the vendor has it or never will.",
     "function": "Run a Segment Destination Function here and show what was billed, and what lost.",
     "nginx": "Print an nginx configuration that spreads accounts over several processes.",
     "openapi": "Print a vendor's contract as an OpenAPI 3.1 document.",

@@ -61,6 +61,7 @@ def command(
 
 def _sandbox(config: Config) -> Sandbox:
     from sandbox.app import Options, create_app
+    from translators.forwarding.terms import Terms
 
     return create_app(
         Options(
@@ -69,7 +70,7 @@ def _sandbox(config: Config) -> Sandbox:
             destinations=config.destinations,
             data_dir=config.server.data_dir,
             token=config.server.token,
-            concurrency=config.forwarding.concurrency,
+            terms=Terms(config.forwarding.concurrency),
             scale=config.forwarding.backoff_scale,
             profile=config.server.profile,
             webhook_hosts=config.server.webhook_hosts,

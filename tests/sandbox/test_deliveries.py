@@ -16,6 +16,7 @@ from sandbox.deliveries import Destination, Forwarding, connect
 from sandbox.faults import Fault
 from tests.translators.forwarding.scripted import EVENT, SETTINGS, frozen, until
 from translators.forwarding.inside import Inside
+from translators.forwarding.terms import Terms
 
 Beside = tuple[Forwarding, Account, Account]
 """A forwarder, a source, and the Orb that its events go to."""
@@ -29,7 +30,7 @@ async def beside(*faults: Fault, timeout: float = 5.0) -> AsyncIterator[Beside]:
         {"orb": Destination(SETTINGS)},
         lambda: httpx.ASGITransport(app=sandbox),
         seed=0,
-        concurrency=8,
+        terms=Terms(),
         scale=1.0,
         timeout=timeout,
     )

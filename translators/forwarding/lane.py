@@ -15,21 +15,11 @@ from translators.forwarding.outcome import Dead
 from translators.forwarding.parcel import Parcel, parcels
 from translators.forwarding.route import Route
 from translators.forwarding.sending import Sending
+from translators.forwarding.terms import Terms
 
-__all__ = ["Lane", "OriginClock", "Terms"]
+__all__ = ["Lane", "OriginClock"]
 
 LATEST = datetime.max.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True)
-class Terms:
-    """How a forwarder works: `concurrency` requests at most are under way for one origin at one
-    destination; `ordered` keeps the events of a customer in order; a `breaker` opens after so many
-    tries in vain."""
-
-    concurrency: int = 8
-    ordered: bool = False
-    breaker: int | None = None
 
 
 @dataclass(frozen=True)

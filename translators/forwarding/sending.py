@@ -23,7 +23,7 @@ OF_CONTENT = (400, 409, 413, 422)
 
 
 class Sending:
-    """How the parcels of one lane are sent. `changed` is told whenever something was put back."""
+    """How the parcels of one lane are sent. `changed` is told of whatever was put back."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Sending:
         now: Callable[[], datetime],
         backoff: Backoff,
         breaker: Breaker,
-        changed: Callable[[], None],
+        changed: Callable[[Sequence[Delivery]], None],
     ) -> None:
         self._route, self._origin, self._outbox, self._courier = route, origin, outbox, courier
         self._now, self._backoff, self._breaker = now, backoff, breaker
@@ -49,7 +49,7 @@ class Sending:
     async def put(self, deliveries: Sequence[Delivery]) -> None:
         """Put deliveries back as they stand."""
         await self._outbox.put(deliveries)
-        self._changed()
+        self._changed(deliveries)
 
     async def send(self, parcel: Parcel) -> None:
         """Take a parcel as far as it goes now: to its end, or to its next wait."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -16,11 +17,13 @@ from contracts.model import MeterboxError
 from translators.forwarding.backoff import Backoff
 from translators.forwarding.breaker import Breaker
 from translators.forwarding.delivery import Courier
-from translators.forwarding.lane import Lane, OriginClock, Terms
+from translators.forwarding.lane import Lane, OriginClock
 from translators.forwarding.outbox import Delivery, Outbox, Position
+from translators.forwarding.record import kind
 from translators.forwarding.route import Destination, Route
 from translators.forwarding.sending import Sending
 from translators.forwarding.sqlite import SqliteOutbox
+from translators.forwarding.terms import Terms
 
 __all__ = ["Closed", "Destination", "Forwarder", "Now", "Sleep", "Terms"]
 
@@ -42,7 +45,8 @@ class Forwarder:
     `sleep` waits a time, and `now` tells it, on an origin's clock; `chance` spreads the retries;
     `scale` compresses them. An origin shares neither its requests under way at a destination nor
     its room in the outbox with another. `batching` has events go together where vendors take that.
-    The outbox is in memory unless another is given, and is the giver's to close.
+    The outbox is in memory unless another is given, and is the giver's to close. `counts` has how
+    many deliveries came to which end since the forwarder was made, by vendor and kind of outcome.
     """
 
     def __init__(
@@ -64,6 +68,7 @@ class Forwarder:
         self._outbox: Outbox = SqliteOutbox() if outbox is None else outbox
         self._courier = Courier() if courier is None else courier
         self._lanes: dict[tuple[str, str], tuple[Lane, asyncio.Task[None]]] = {}
+        self.counts: Counter[tuple[str, str]] = Counter()
         self._poller: asyncio.Task[None] | None = None
         self._changed = asyncio.Event()
         self._working = self._closing = False
@@ -139,6 +144,16 @@ class Forwarder:
         await self._courier.close()
         self._changed.set()
 
+    def _noted(self, deliveries: Sequence[Delivery]) -> None:
+        for delivery in deliveries:
+            if delivery.outcome is not None and delivery.settled:
+                self.counts[delivery.vendor, kind(delivery.outcome)] += 1
+        self._changed.set()
+
+    async def waiting(self) -> int:
+        """How many deliveries are not settled."""
+        return await self._outbox.waiting()
+
     async def _look(self) -> None:
         """See to everything that waits, whoever has added it."""
         for vendor, origin in await self._outbox.lanes():
@@ -178,7 +193,7 @@ class Forwarder:
             clock.now,
             self._backoff,
             breaker,
-            self._changed.set,
+            self._noted,
         )
         return Lane(route, origin, self._outbox, sending, clock, breaker, self._terms)
 

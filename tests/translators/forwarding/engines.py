@@ -18,14 +18,11 @@ class Engine:
     lists: ClassVar[bool] = True
 
     async def open(self) -> Outbox:
-        raise NotImplementedError
+        return SqliteOutbox()
 
 
 class Memory(Engine):
     name, durable = "memory", False
-
-    async def open(self) -> Outbox:
-        return SqliteOutbox()
 
 
 class File(Engine):
