@@ -19,6 +19,7 @@ from sandbox.account import Account, Accounts
 from sandbox.app import Options, Sandbox, create_app
 from sandbox.server import Running
 from tests.acme import NOW, inside, known, lay_out
+from tests.postgres import database, postgres_server  # noqa: F401  # fixtures
 
 Ask = Callable[..., httpx.Response]
 Make = Callable[..., Sandbox]

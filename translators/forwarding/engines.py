@@ -1,17 +1,46 @@
-"""The outbox that a URL names."""
+"""Finds the outbox that a URL names."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from translators.forwarding.outbox import Outbox
+from translators.forwarding.outbox import Outbox, OutboxFault
 from translators.forwarding.sqlite import SqliteOutbox
 
 __all__ = ["open_outbox"]
 
+MEMORY, FILE = "memory:", "sqlite:///"
+POSTGRES = ("postgresql://", "postgres://")
+
 
 def open_outbox(url: str) -> Outbox:
-    """The outbox at `memory:`, at `sqlite:///path` or in a file. Raises OutboxFault."""
-    if url == "memory:":
+    """`sqlite:///PATH` or a path, `postgresql://...`, or `memory:`.
+
+    Raises OutboxFault, which never shows a password. A database is connected to at its first use.
+    """
+    if url == MEMORY:
         return SqliteOutbox()
-    return SqliteOutbox(Path(url.removeprefix("sqlite:///")))
+    if not url.startswith(POSTGRES):
+        return SqliteOutbox(_file(url))
+    try:
+        from translators.forwarding.postgres import PostgresOutbox
+    except ImportError as missing:
+        raise _unavailable() from missing
+    return PostgresOutbox(url)
+
+
+def _file(url: str) -> Path:
+    """The file of an outbox in SQLite. Raises OutboxFault for a URL that names none."""
+    path = url.removeprefix(FILE)
+    scheme, found, _ = path.partition("://")
+    if found or not path:
+        said = f"{scheme}://..." if found else repr(url)
+        raise OutboxFault(
+            f"No outbox can be at {said}. It is a file, sqlite:///FILE or postgresql://..."
+        )
+    return Path(path)
+
+
+def _unavailable() -> OutboxFault:
+    """What to say where there is no driver for PostgreSQL."""
+    return OutboxFault("An outbox in PostgreSQL needs psycopg: pip install 'meterbox[postgres]'.")

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from contracts.model import MeterboxError
 from translators.forwarding.outcome import Attempt, Dead, Delivered, Filtered, Outcome
 from translators.request import VendorRequest
 
-__all__ = ["Delivery", "Outbox", "OutboxFault", "Position", "customer"]
+__all__ = ["Delivery", "Listed", "Outbox", "OutboxFault", "Position", "customer"]
 
 
 class OutboxFault(MeterboxError):
@@ -118,14 +118,19 @@ class Outbox(Protocol):
     def forget(self, origin: str) -> None:
         """Hold nothing of an origin any more."""
 
+    async def close(self) -> None:
+        """Write what is not written, let go of what is claimed, and close."""
+
+
+@runtime_checkable
+class Listed(Outbox, Protocol):
+    """An outbox that tells at once of what it holds."""
+
     def of(self, origin: str) -> Sequence[Delivery]:
         """An origin's deliveries as they stand, oldest first."""
 
     def dropped(self, origin: str) -> int:
         """How many settled deliveries of an origin are no longer kept."""
-
-    async def close(self) -> None:
-        """Write what is not written, let go of what is claimed, and close."""
 
 
 def customer(event: Mapping[str, Any]) -> str | None:

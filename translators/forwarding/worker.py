@@ -18,7 +18,7 @@ from translators.forwarding.backoff import Backoff
 from translators.forwarding.breaker import Breaker
 from translators.forwarding.delivery import Courier
 from translators.forwarding.lane import Lane, OriginClock
-from translators.forwarding.outbox import Delivery, Outbox, Position
+from translators.forwarding.outbox import Delivery, Listed, Outbox, OutboxFault, Position
 from translators.forwarding.record import kind
 from translators.forwarding.route import Destination, Route
 from translators.forwarding.sending import Sending
@@ -101,12 +101,15 @@ class Forwarder:
         self._changed.set()
 
     def deliveries(self, origin: str) -> tuple[Delivery, ...]:
-        """How each event of an origin stands with each destination, oldest first."""
-        return tuple(self._shown(delivery) for delivery in self._outbox.of(origin))
+        """How each event of an origin stands with each destination, oldest first.
+
+        Raises OutboxFault where the outbox does not list, as one that is shared does not.
+        """
+        return tuple(self._shown(delivery) for delivery in self._listed().of(origin))
 
     def dropped(self, origin: str) -> int:
         """How many settled deliveries of an origin are too old to be listed."""
-        return self._outbox.dropped(origin)
+        return self._listed().dropped(origin)
 
     async def drain(self) -> None:
         """Return once nothing is pending. Raises Closed when that will not come."""
@@ -206,6 +209,11 @@ class Forwarder:
             LOG.error("deliveries to %s failed with %s", vendor, type(fault).__name__)
         if self._working and (task.cancelled() or isinstance(fault, MeterboxError)):
             asyncio.get_running_loop().call_later(1, self._stir, vendor, origin)
+
+    def _listed(self) -> Listed:
+        if isinstance(self._outbox, Listed):
+            return self._outbox
+        raise OutboxFault("This outbox lists no deliveries.")
 
     def _shown(self, delivery: Delivery) -> Delivery:
         """A delivery with its requests, which are not kept: they follow from its event."""

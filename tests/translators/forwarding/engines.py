@@ -2,27 +2,30 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import pytest
 
 from translators.forwarding.outbox import Outbox
+from translators.forwarding.postgres import PostgresOutbox
 from translators.forwarding.sqlite import SqliteOutbox
 
 
 @dataclass
 class Engine:
-    """One outbox and where it is kept; `lists` tells whether it lists deliveries at once."""
+    """One outbox and where it is kept: in a folder, or in a database if it `shares` one."""
 
     folder: Path
+    database: str = ""
     name: ClassVar[str] = ""
-    durable: ClassVar[bool] = True
-    lists: ClassVar[bool] = True
+    shares: ClassVar[bool] = False
 
     async def open(self) -> Outbox:
         return SqliteOutbox()
 
 
 class Memory(Engine):
-    name, durable = "memory", False
+    name = "memory"
 
 
 class File(Engine):
@@ -32,5 +35,17 @@ class File(Engine):
         return SqliteOutbox(self.folder / "outbox.sqlite3")
 
 
-ENGINES: list[type[Engine]] = [Memory, File]
-DURABLE = [engine for engine in ENGINES if engine.durable]
+class Postgres(Engine):
+    name, shares = "postgresql", True
+
+    async def open(self) -> Outbox:
+        return PostgresOutbox(self.database)
+
+
+def each(*engines: type[Engine]) -> list[Any]:
+    """Parameters for a test or a fixture."""
+    marks = {True: [pytest.mark.postgres], False: []}
+    return [pytest.param(each, id=each.name, marks=marks[each.shares]) for each in engines]
+
+
+ENGINES, DURABLE = each(Memory, File, Postgres), each(File, Postgres)
