@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from contracts.model import MeterboxError
@@ -83,6 +84,7 @@ def parse(given: Any) -> Event:
     )
 
 
+@lru_cache(4096)  # the same few keys, in every event
 def _spelled(key: str) -> str:
     return FIELDS.get(key.replace("_", "").lower(), key)
 

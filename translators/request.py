@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,12 +31,17 @@ class VendorRequest:
 class Translation:
     """The requests one event becomes, why each field is what it is, and what was left out.
 
-    `dropped` are paths of the event that no field came from.
+    `left_out` finds the latter, which nobody asks for while events are delivered.
     """
 
     requests: tuple[VendorRequest, ...]
     trace: tuple[Traced, ...] = ()
-    dropped: tuple[str, ...] = ()
+    left_out: Callable[[], tuple[str, ...]] = tuple
+
+    @property
+    def dropped(self) -> tuple[str, ...]:
+        """Paths of the event that no field came from."""
+        return self.left_out()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,4 +27,4 @@ def translate(event: Event, settings: Any) -> Outcome:
         for name, (value, source, rule) in fields.items()
     }
     request = VendorRequest("acme", "record-usage", "POST", "/v2/usage", {"events": [usage]})
-    return Translation((request,), draft.trace, draft.dropped())
+    return Translation((request,), draft.trace, draft.dropped)

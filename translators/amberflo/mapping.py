@@ -41,7 +41,7 @@ def translate(event: Event, settings: Settings) -> Outcome:
             return Untranslatable("$.type", reason, "amberflo.segment.calls", unsupported=True)
     except Missing as missing:
         return missing.outcome
-    return Translation((request,), draft.trace, draft.dropped())
+    return Translation((request,), draft.trace, draft.dropped)
 
 
 def _record(event: Event, draft: Draft) -> VendorRequest:

@@ -37,7 +37,7 @@ def translate(event: Event, settings: Settings) -> Outcome:
     id = got.pop("record.id")
     body = {**got, "record": {"id": id, **_properties(event, settings, draft)}}
     request = VendorRequest("hyperline", "ingest", "POST", "/v1/events", body, id)
-    return Translation((request,), draft.trace, draft.dropped())
+    return Translation((request,), draft.trace, draft.dropped)
 
 
 def _properties(event: Event, settings: Settings, draft: Draft) -> dict[str, Any]:

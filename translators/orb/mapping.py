@@ -35,7 +35,7 @@ def translate(event: Event, settings: Settings) -> Outcome:
     request = VendorRequest(
         "orb", "ingest", "POST", "/v1/ingest", {"events": [usage]}, usage["idempotency_key"]
     )
-    return Translation((request,), draft.trace, draft.dropped())
+    return Translation((request,), draft.trace, draft.dropped)
 
 
 def _properties(event: Event, settings: Settings, draft: Draft) -> dict[str, Any]:

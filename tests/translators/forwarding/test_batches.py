@@ -39,9 +39,9 @@ def event(n: int, **more: Any) -> dict[str, Any]:
 
 
 class Beside:
-    """A vendor of the sandbox, and a forwarder to it that sends batches."""
+    """A vendor of the sandbox, and a forwarder to it."""
 
-    def __init__(self, vendor: str = "orb", **terms: Any) -> None:
+    def __init__(self, vendor: str = "orb", *, batching: bool = True, **terms: Any) -> None:
         self.clock = frozen()
         self.sandbox: Sandbox = create_app(Options(source=self.clock.now))
         self.account: Account = self.sandbox.accounts.open(vendor, read(vendor).key("batches"))
@@ -55,7 +55,7 @@ class Beside:
             lambda _: self.clock.now(),
             Random(3),
             terms=Terms(**terms),
-            batching=True,
+            batching=batching,
         )
 
     def forward(self, events: Sequence[dict[str, Any]], step: float = 0.2) -> tuple[Delivery, ...]:
