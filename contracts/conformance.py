@@ -22,6 +22,10 @@ IDENTIFIER = re.compile(r"[A-Za-z_$][A-Za-z0-9_$-]*")
 LEAP_SECOND = re.compile(r"(?<=23:59:)60")
 
 
+LONG = 64
+"""Characters of a name beyond which it is not kept for the next time."""
+
+
 def violations(body: Any, schema: Schema, *, rule: str) -> list[Violation]:
     """Every departure of `body` from `schema`, at most 2,000; an empty list when it conforms.
 
@@ -43,7 +47,14 @@ def json_path(parts: Sequence[str | int]) -> str:
 def _step(part: str | int) -> str:
     if isinstance(part, int):
         return f"[{part}]"
+    return _name(part) if len(part) > LONG else _known(part)
+
+
+def _name(part: str) -> str:
     return f".{part}" if IDENTIFIER.fullmatch(part) else f"[{part!r}]"
+
+
+_known = lru_cache(4096)(_name)  # the same few names, in every event
 
 
 def _by_place(errors: Sequence[Any]) -> Iterator[list[Any]]:

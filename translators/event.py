@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from contracts.model import MeterboxError
@@ -31,6 +30,9 @@ FIELDS = {
         "integrations",
     )
 }
+
+
+KNOWN = frozenset(FIELDS.values())
 
 
 class BadEvent(MeterboxError):
@@ -84,9 +86,8 @@ def parse(given: Any) -> Event:
     )
 
 
-@lru_cache(4096)  # the same few keys, in every event
 def _spelled(key: str) -> str:
-    return FIELDS.get(key.replace("_", "").lower(), key)
+    return key if key in KNOWN else FIELDS.get(key.replace("_", "").lower(), key)
 
 
 def _text(raw: Mapping[str, Any], key: str) -> str | None:

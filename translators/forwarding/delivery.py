@@ -13,10 +13,12 @@ import httpx
 from contracts import credentials
 from contracts.reader import read
 from translators.forwarding.outcome import Attempt, Dead, Retry, excerpt, judge
+from translators.forwarding.record import document
 from translators.request import VendorRequest
 
 __all__ = ["Attempt", "Courier", "Target"]
 
+JSON = {"content-type": "application/json"}
 TIMEOUT = 5.0
 """Seconds in which Segment's webhooks want the whole answer."""
 LIMITS = httpx.Limits(max_keepalive_connections=20)
@@ -84,8 +86,8 @@ class Courier:
         async with self._client(target).stream(
             request.method,
             _url(request, target),
-            json=request.body,
-            headers=credentials.headers(contract.auth, target.key),
+            content=document(request.body),
+            headers={**JSON, **credentials.headers(contract.auth, target.key)},
         ) as response:
             body = await _beginning(response, most)
         responses = contract.endpoint(request.endpoint).responses

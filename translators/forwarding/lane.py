@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -186,7 +186,7 @@ class Lane:
 
 def _failed(delivery: Delivery, fault: BaseException | None) -> Delivery:
     why = f"meterbox failed with {type(fault).__name__}"
-    return replace(delivery, outcome=Dead(why, "INTERNAL"))
+    return delivery.came_to(Dead(why, "INTERNAL"))
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

@@ -41,6 +41,24 @@ class Delivery:
     wait: timedelta = timedelta()
     due: datetime | None = None
 
+    def tried(self, attempts: tuple[Attempt, ...]) -> Delivery:
+        """The same after these tries, which decided nothing yet."""
+        # Spelled out, here and below: `replace` takes ten times as long, for every event.
+        whose = (self.number, self.origin, self.vendor, self.event, self.accepted)
+        return Delivery(*whose, self.requests, self.sent, attempts)
+
+    def came_to(self, outcome: Outcome | None, *, sent: int | None = None) -> Delivery:
+        """The same with what became of it, and how many of its requests are delivered."""
+        whose = (self.number, self.origin, self.vendor, self.event, self.accepted)
+        done = self.sent if sent is None else sent
+        return Delivery(*whose, self.requests, done, self.attempts, outcome)
+
+    def opened(self, requests: tuple[VendorRequest, ...]) -> Delivery:
+        """The same with the requests that its event becomes."""
+        whose = (self.number, self.origin, self.vendor, self.event, self.accepted)
+        stands = (self.sent, self.attempts, self.outcome, self.wait, self.due)
+        return Delivery(*whose, requests, *stands)
+
     @property
     def settled(self) -> bool:
         """Whether nothing more will be tried."""

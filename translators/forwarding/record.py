@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -17,7 +17,7 @@ __all__ = [
     "again",
     "end",
     "event",
-    "event_bytes",
+    "document",
     "kind",
     "outcome",
     "outcome_bytes",
@@ -35,16 +35,16 @@ KINDS: dict[str, type[Outcome]] = {
 NAMES = {cls: name for name, cls in KINDS.items()}
 
 
-def event_bytes(event: Mapping[str, Any]) -> bytes:
-    """An event as JSON, even with numbers and half characters that orjson refuses."""
+def document(value: Any) -> bytes:
+    """A value as JSON, even with numbers and half characters that orjson refuses."""
     try:
-        return orjson.dumps(event)
+        return orjson.dumps(value)
     except TypeError:
-        return json.dumps(event).encode()
+        return json.dumps(value).encode()
 
 
 def event(raw: bytes) -> dict[str, Any]:
-    """An event as it was given to `event_bytes`."""
+    """An event as it was given to `document`."""
     found: dict[str, Any]
     try:
         found = jiter.from_json(raw)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -71,8 +71,8 @@ class Route:
         """The delivery with the requests its event becomes, or settled because there are none."""
         made = self._requests(delivery.event)
         if isinstance(made, tuple):
-            return replace(delivery, requests=made)
-        return replace(delivery, requests=(), outcome=made)
+            return delivery.opened(made)
+        return delivery.opened(()).came_to(made)
 
     def _requests(self, given: Mapping[str, Any]) -> tuple[VendorRequest, ...] | Dead | Filtered:
         try:

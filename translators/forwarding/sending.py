@@ -138,7 +138,7 @@ class Sending:
             return self._postponed(tried, outcome)
         if len(tried) == 1:
             outcome = replace(outcome, rule=outcome.rule or broken_rule(parcel.request))
-        return [replace(delivery, outcome=outcome) for delivery in tried]
+        return [delivery.came_to(outcome) for delivery in tried]
 
     def _postponed(self, tried: Sequence[Delivery], retry: Retry) -> Sequence[Delivery]:
         """All for the same time, so that they go together again; those whose time is up, never."""
@@ -153,7 +153,7 @@ class Sending:
         return [
             replace(delivery, outcome=retry, wait=wait, due=now + wait)
             if self._backoff.allows(length, retry.after)
-            else replace(delivery, outcome=_too_late(delivery, length, retry))
+            else delivery.came_to(_too_late(delivery, length, retry))
             for delivery, length in zip(tried, spent, strict=True)
         ]
 
@@ -164,22 +164,13 @@ def _noted(deliveries: Sequence[Delivery], attempt: Attempt) -> list[Delivery]:
     for delivery in deliveries:
         if id(delivery.attempts) not in shared:
             shared[id(delivery.attempts)] = (*delivery.attempts, attempt)
-    return [
-        replace(
-            delivery,
-            attempts=shared[id(delivery.attempts)],
-            outcome=None,
-            wait=timedelta(),
-            due=None,
-        )
-        for delivery in deliveries
-    ]
+    return [delivery.tried(shared[id(delivery.attempts)]) for delivery in deliveries]
 
 
 def _sent(delivery: Delivery) -> Delivery:
     sent = delivery.sent + 1
     done = sent == len(delivery.requests or ())
-    return replace(delivery, sent=sent, outcome=Delivered() if done else None)
+    return delivery.came_to(Delivered() if done else None, sent=sent)
 
 
 def _retries(delivery: Delivery) -> int:

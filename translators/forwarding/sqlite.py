@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -61,6 +62,8 @@ class SqliteOutbox:
         self._store = Store(connected(file, patience))
         self._bounds = (most, kept) if file is None else None
         self._dropped: dict[str, int] = {}
+        self._waiting: dict[str, int] = {}
+        self._settled: dict[str, int] = {}
         self._indexed = False
         lanes = self._store.all("select vendor, origin, lane from lanes order by lane")
         self._lanes: dict[tuple[str, str], int] = {
@@ -81,7 +84,7 @@ class SqliteOutbox:
         when, first = record.stamp(at), self._last + 1
         self._last += len(events)
         numbers = range(first, self._last + 1)
-        bodies = map(record.event_bytes, events)
+        bodies = map(record.document, events)
         self._store.do(
             EVENT, [(n, origin, when, body) for n, body in zip(numbers, bodies, strict=True)]
         )
@@ -92,7 +95,7 @@ class SqliteOutbox:
         if position is not None:
             self._store.do(POSITION, [(position.source, position.offset)])
         if self._bounds is not None:
-            self._refuse(origin, when, self._bounds[0])
+            self._refuse(origin, when, self._bounds[0], len(events) * len(vendors))
 
     async def written(self) -> None:
         await self._store.written()
@@ -144,8 +147,9 @@ class SqliteOutbox:
         self._store.do(SETTLE, settled)
         self._store.do(WITHOUT, gone)
         if self._bounds is not None:
-            for origin in {delivery.origin for delivery in deliveries if delivery.settled}:
-                self._prune(origin, self._bounds[1])
+            ended = Counter(delivery.origin for delivery in deliveries if delivery.settled)
+            for origin, count in ended.items():
+                self._prune(origin, self._bounds[1], count)
 
     async def waiting(self) -> int:
         return int(self._store.one("select count(*) from waiting"))
@@ -177,11 +181,15 @@ class SqliteOutbox:
         if self._lock is not None:
             os.close(self._lock)
 
-    def _refuse(self, origin: str, when: str, most: int) -> None:
+    def _refuse(self, origin: str, when: str, most: int, added: int) -> None:
         """Settle those of an origin that are more than may wait: the newest."""
+        self._waiting[origin] = self._waiting.get(origin, 0) + added
+        if self._waiting[origin] <= most:
+            return  # counted are those that came since it was last looked: never too few
         count = self._store.one(
             f"select count(*) from waiting where lane in {OF_ORIGIN}", (origin,)
         )
+        self._waiting[origin] = min(count, most)
         if count <= most:
             return
         why = Dead(f"{most} deliveries are pending, the most there can be", "INTERNAL")
@@ -191,11 +199,15 @@ class SqliteOutbox:
         self._store.do(SETTLE, [(*end, *key) for key in over])
         self._store.do(WITHOUT, over)
 
-    def _prune(self, origin: str, kept: int) -> None:
-        """Let the oldest settled deliveries of an origin go, if there are too many."""
+    def _prune(self, origin: str, kept: int, settled: int) -> None:
+        """Let the oldest settled deliveries of an origin go, if there are a tenth too many."""
+        self._settled[origin] = self._settled.get(origin, 0) + settled
+        if self._settled[origin] <= kept + kept // 10:
+            return
         count = self._store.one(
             f"select count(*) from settled where lane in {OF_ORIGIN}", (origin,)
         )
+        self._settled[origin] = min(count, kept)
         if count <= kept:
             return
         oldest = (

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
@@ -224,4 +223,4 @@ class Forwarder:
             made = route.opened(delivery).requests
         except Exception:  # seen as its outcome already
             made = None
-        return delivery if made is None else replace(delivery, requests=made)
+        return delivery if made is None else delivery.opened(made)
