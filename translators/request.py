@@ -31,12 +31,17 @@ class VendorRequest:
 class Translation:
     """The requests one event becomes, why each field is what it is, and what was left out.
 
-    `left_out` finds the latter, which nobody asks for while events are delivered.
+    `explain` and `left_out` find the latter two, which nobody asks for while events are delivered.
     """
 
     requests: tuple[VendorRequest, ...]
-    trace: tuple[Traced, ...] = ()
+    explain: Callable[[], tuple[Traced, ...]] = tuple
     left_out: Callable[[], tuple[str, ...]] = tuple
+
+    @property
+    def trace(self) -> tuple[Traced, ...]:
+        """Each field of the requests, and what it came from."""
+        return self.explain()
 
     @property
     def dropped(self) -> tuple[str, ...]:

@@ -28,20 +28,20 @@ class Draft:
 
     def __init__(self, raw: Mapping[str, Any]) -> None:
         self._raw = raw
-        self._trace: list[Traced] = []
+        self._noted: list[tuple[str, str | None, Any, str]] = []
 
     def note(self, field: str, value: Any, *, source: str | None, rule: str) -> Any:
         """Note where a field came from; answers the value, to be put into the body."""
-        self._trace.append(Traced(field, source, value, rule))
+        self._noted.append((field, source, value, rule))
         return value
 
-    @property
     def trace(self) -> tuple[Traced, ...]:
-        return tuple(self._trace)
+        """Everything that was noted."""
+        return tuple(Traced(*noted) for noted in self._noted)
 
     def dropped(self) -> tuple[str, ...]:
         """Paths of the event that nothing was made of; its envelope does not count."""
-        used = {traced.source for traced in self._trace} | ENVELOPE
+        used = {source for _, source, _, _ in self._noted} | ENVELOPE
         return tuple(path for path in _leaves(self._raw, ()) if not _covered(path, used))
 
 

@@ -215,9 +215,11 @@ class SqliteOutbox:
         )
         over = self._store.all(oldest, (origin, count - kept))
         self._store.do("delete from settled where lane = ? and number = ?", over)
-        left = "select 1 from waiting w where w.number = ?1 union all select 1 from settled s"
-        events = f"delete from events where number = ?1 and not exists ({left} where s.number = ?1)"
-        self._store.do(events, [(number,) for _, number in over])
+        gone = "delete from events where number = ?1"
+        for table in ("waiting", "settled"):
+            held = f"select 1 from {table} where lane in {OF_ORIGIN}2 and number = ?1"
+            gone += f" and not exists ({held})"
+        self._store.do(gone.replace("?)2", "?2)"), [(number, origin) for _, number in over])
         self._dropped[origin] = self.dropped(origin) + len(over)
 
     def _read(

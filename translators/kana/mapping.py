@@ -36,7 +36,7 @@ def translate(event: Event, _: Settings) -> Outcome:
     request = VendorRequest(
         "kana", "segment-events", "POST", "/segment/events", dict(event.raw), event.message_id
     )
-    return Translation((request,), draft.trace + _whole(event), draft.dropped)
+    return Translation((request,), lambda: draft.trace() + _whole(event), draft.dropped)
 
 
 def _note_top(draft: Draft, event: Event) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from contracts.conformance import json_path
@@ -45,7 +46,7 @@ def _properties(event: Event, settings: Settings, draft: Draft) -> dict[str, Any
         target = settings.propertiesMappingFields.get(name)
         if target is not None:
             field = f"events[0].properties.{target}"
-            source = json_path(("properties", name))
+            source = _path("properties", name)
             rule = "orb.segment.properties"
             kept[target] = draft.note(field, value, source=source, rule=rule)
     return kept
@@ -55,11 +56,16 @@ def _named(event: Event, name: str) -> tuple[str, Any]:
     """The place and value a setting names: a key of the event, of its properties, or a dotted
     path (rule orb.segment.field-path)."""
     if name in event.raw:
-        return json_path((name,)), event.raw[name]
+        return _path(name), event.raw[name]
     if name in event.properties:
-        return json_path(("properties", name)), event.properties[name]
+        return _path("properties", name), event.properties[name]
     parts = name.split(".")
     node: Any = event.raw
     for part in parts:
         node = node.get(part) if isinstance(node, dict) else None
-    return json_path(parts), node
+    return _path(*parts), node
+
+
+@lru_cache(1024)  # the names are those of the settings: the same few, for every event
+def _path(*parts: str) -> str:
+    return json_path(parts)
