@@ -55,7 +55,7 @@ class PostgresOutbox:
                 self._tell(vendor, origin)
             values = {
                 "accepted": at,
-                "bodies": [record.event_bytes(event) for event in events],
+                "bodies": [record.document(event) for event in events],
                 "customers": [_digest(customer(event)) for event in events],
                 "lanes": [self._lane(vendor, origin) for vendor in vendors],
             }
