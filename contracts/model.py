@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from difflib import get_close_matches
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+from contracts import durations
 from contracts.schema import Schema
 
 Confidence = Literal["documented", "observed", "sdk", "assumed"]
@@ -139,6 +141,17 @@ class Limit:
     mode: str = "live"
 
 
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """By which `rule` a vendor knows again what it was sent before.
+
+    The switch of the rule `lasts` tells how long it is sure to; None where the vendor does not say.
+    """
+
+    rule: str
+    lasts: str | None = None
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """One operation of a vendor. `paths` are all the spellings the vendor answers to.
@@ -174,7 +187,8 @@ class Contract:
 
     `overlooked` are rules that its schemas here state and the vendor's own schema does not: a check
     of the contract alone passes over them. `counts` tells by which rules an event becomes a
-    quantity, under the rule of the mapping that its name or amount came by.
+    quantity, under the rule of the mapping that its name or amount came by. `deduplicates` is None
+    where no rule speaks of the same event sent twice.
     """
 
     vendor: str
@@ -192,6 +206,7 @@ class Contract:
     overlooked: frozenset[str] = frozenset()
     counts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     mounts: Mapping[str, str] = field(default_factory=dict)
+    deduplicates: Memory | None = None
 
     def endpoint(self, name: str) -> Endpoint:
         return self._by_name[name]
@@ -205,6 +220,14 @@ class Contract:
         before, _, after = self.auth.template.partition("{name}")
         made = key.startswith(before) and key.endswith(after) and len(key) > len(before + after)
         return key[len(before) : len(key) - len(after)] if made else key
+
+    @property
+    def remembers(self) -> timedelta | None:
+        """How long the vendor is sure to know an event again; None where it does not say."""
+        memory = self.deduplicates
+        if memory is None or memory.lasts is None:
+            return None
+        return durations.parse(self.defaults[memory.lasts])
 
     @cached_property
     def _by_name(self) -> dict[str, Endpoint]:

@@ -15,6 +15,7 @@ from contracts.model import (
     ContractFault,
     Endpoint,
     Limit,
+    Memory,
     Rule,
     Switch,
     UnknownVendor,
@@ -67,6 +68,7 @@ def read_folder(folder: Path) -> Contract:
 
 def _contract(folder: Path, document: dict[str, Any]) -> Contract:
     schemas = _Schemas(folder)
+    rules = {rule.id: rule for rule in _rules(folder)}
     return Contract(
         vendor=folder.name,
         title=document["title"],
@@ -74,7 +76,7 @@ def _contract(folder: Path, document: dict[str, Any]) -> Contract:
         hosts=tuple(document["hosts"]),
         auth=_auth(document["auth"]),
         endpoints=tuple(_endpoint(entry, document, schemas) for entry in document["endpoints"]),
-        rules={rule.id: rule for rule in _rules(folder)},
+        rules=rules,
         limits=tuple(
             Limit(**{**limit, "endpoints": tuple(limit["endpoints"])})
             for limit in document.get("limits", [])
@@ -86,7 +88,23 @@ def _contract(folder: Path, document: dict[str, Any]) -> Contract:
         overlooked=frozenset(document.get("overlooked", [])),
         counts={rule: tuple(told) for rule, told in document.get("counts", {}).items()},
         mounts=document.get("mounts", {}),
+        deduplicates=_memory(document.get("deduplicates"), rules, folder),
     )
+
+
+def _memory(
+    entry: Mapping[str, Any] | None, rules: Mapping[str, Rule], folder: Path
+) -> Memory | None:
+    if entry is None:
+        return None
+    memory = Memory(**entry)
+    for name in (memory.rule, memory.lasts):
+        if name is not None and name not in rules:
+            raise ContractFault(folder / "contract.json", f"deduplicates: there is no rule {name}")
+    switch = None if memory.lasts is None else rules[memory.lasts].switch
+    if memory.lasts is not None and (switch is None or switch.kind != "duration"):
+        raise ContractFault(folder / "contract.json", f"deduplicates: {memory.lasts} is no length")
+    return memory
 
 
 def _auth(entry: Mapping[str, Any]) -> Auth:

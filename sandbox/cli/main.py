@@ -17,12 +17,15 @@ __all__ = ["COMMANDS", "commands", "main"]
 
 COMMANDS = {
     "compare": "Show what each vendor would bill of the same Segment events, and why they differ.",
+    "dead-letters": "Show what could not be delivered, and deliver it after all or let go of it.",
     "demo": "Play Segment events through every vendor and show what was billed, and what was not.",
     "fault": "Let things go wrong on one account of a running sandbox.",
     "forward": "Deliver Segment events to the vendors, each until the vendor has it or never will.",
     "function": "Run a Segment Destination Function here and show what was billed, and what lost.",
     "nginx": "Print an nginx configuration that spreads accounts over several processes.",
     "openapi": "Print a vendor's contract as an OpenAPI 3.1 document.",
+    "prune": "Let go of what was delivered long ago.",
+    "replay": "Deliver again what was delivered in some time.",
     "rules": "List the rules vendors are known to follow, and how we know.",
     "schema": "Print the GraphQL schema of a vendor's endpoint.",
     "tail": (
@@ -53,7 +56,7 @@ class Commands(click.Group):
     def get_command(self, _: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"sandbox.cli.{name}").command
+        command: click.Command = import_module(f"sandbox.cli.{name.replace('-', '')}").command
         command.name = name
         return command
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from shutil import copytree
 from typing import Any
@@ -82,6 +83,31 @@ def test_an_endpoint_may_execute_documents_and_take_keys_of_another_kind(folder:
     assert shown == {"authorization": "Bearer pk_somebody"}
     other = credentials.headers_for(contract.endpoints[1], contract, contract.key("somebody"))
     assert other == credentials.headers(contract.auth, contract.key("somebody"))
+
+
+def test_how_long_a_vendor_knows_an_event_again_is_what_its_rule_says(folder: Path) -> None:
+    assert read_folder(folder).deduplicates is None
+    assert read_folder(folder).remembers is None
+    memory = {"rule": "acme.usage.late"}
+    spoilt(folder, lambda document: document.update(deduplicates=memory))
+    assert read_folder(folder).remembers is None
+    memory["lasts"] = "acme.usage.late"
+    spoilt(folder, lambda document: document.update(deduplicates=memory))
+    assert read_folder(folder).remembers == timedelta(hours=12)
+
+
+@pytest.mark.parametrize(
+    ("memory", "told"),
+    [
+        ({"rule": "acme.none"}, "there is no rule acme.none"),
+        ({"rule": "acme.auth", "lasts": "acme.none"}, "there is no rule acme.none"),
+        ({"rule": "acme.auth", "lasts": "acme.auth"}, "acme.auth is no length"),
+        ({"rule": "acme.auth", "lasts": "acme.usage.most"}, "acme.usage.most is no length"),
+    ],
+)
+def test_what_tells_how_long_has_to_be_a_length(folder: Path, memory: Any, told: str) -> None:
+    with pytest.raises(ContractFault, match=rf"contract\.json: deduplicates: {told}"):
+        spoilt(folder, lambda document: document.update(deduplicates=memory))
 
 
 def test_a_reference_to_another_file_is_followed(folder: Path) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from translators.forwarding.letters import Letters
 from translators.forwarding.outbox import Outbox, OutboxFault
 from translators.forwarding.sqlite import SqliteOutbox
 
-__all__ = ["open_outbox"]
+__all__ = ["open_letters", "open_outbox"]
 
 MEMORY, FILE = "memory:", "sqlite:///"
 POSTGRES = ("postgresql://", "postgres://")
@@ -27,6 +28,24 @@ def open_outbox(url: str) -> Outbox:
     except ImportError as missing:
         raise _unavailable() from missing
     return PostgresOutbox(url)
+
+
+def open_letters(url: str) -> Letters:
+    """What is settled in the outbox that a URL names, beside the forwarders that it has.
+
+    Raises OutboxFault, which never shows a password, also when there is no outbox.
+    """
+    if url == MEMORY:
+        raise OutboxFault("An outbox in memory is nobody's but its forwarder's.")
+    if not url.startswith(POSTGRES):
+        from translators.forwarding.sqliteletters import SqliteLetters
+
+        return SqliteLetters(_file(url))
+    try:
+        from translators.forwarding.pgletters import PostgresLetters
+    except ImportError as missing:
+        raise _unavailable() from missing
+    return PostgresLetters(url)
 
 
 def _file(url: str) -> Path:

@@ -14,7 +14,7 @@ from translators.forwarding import pgtables, record
 from translators.forwarding.outbox import Delivery, OutboxFault, Position, customer
 from translators.forwarding.pgstore import Address, Change, PgStore
 
-__all__ = ["LEASE", "PostgresOutbox", "lane_of"]
+__all__ = ["PostgresOutbox", "digest"]
 
 LEASE = timedelta(seconds=60)
 RENEWALS = 3
@@ -56,20 +56,20 @@ class PostgresOutbox:
             values = {
                 "accepted": at,
                 "bodies": [record.document(event) for event in events],
-                "customers": [_digest(customer(event)) for event in events],
+                "customers": [digest(customer(event)) for event in events],
                 "lanes": [self._lane(vendor, origin) for vendor in vendors],
             }
             self._store.do(Change(pgtables.ADD, values, events=len(events)))
         if position is not None:
             source = _bytes(position.source)
-            place = {"place": _digest(position.source), "source": source, "read": position.offset}
+            place = {"place": digest(position.source), "source": source, "read": position.offset}
             self._store.do(Change(pgtables.POSITION, place))
 
     async def written(self) -> None:
         await self._store.written()
 
     async def position(self, source: str) -> int:
-        return await self._store.one(pgtables.READ_TO, {"place": _digest(source)}) or 0
+        return await self._store.one(pgtables.READ_TO, {"place": digest(source)}) or 0
 
     async def lanes(self) -> Sequence[tuple[str, str]]:
         found = await self._store.all(pgtables.LANES)
@@ -188,11 +188,11 @@ class PostgresOutbox:
     def _lane(self, vendor: str, origin: str) -> UUID:
         lane = self._lanes.get((vendor, origin))
         if lane is None:
-            lane = self._lanes[vendor, origin] = lane_of(vendor, origin)
+            lane = self._lanes[vendor, origin] = _lane_of(vendor, origin)
         return lane
 
 
-def lane_of(vendor: str, origin: str) -> UUID:
+def _lane_of(vendor: str, origin: str) -> UUID:
     """The same wherever it is asked, so that it need not be looked up."""
     return _uuid(_bytes(vendor) + b"\0" + _bytes(origin))
 
@@ -230,7 +230,7 @@ def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-def _digest(text: str | None) -> UUID | None:
+def digest(text: str | None) -> UUID | None:
     """A name of any length and with any characters, in as few bytes as an index likes."""
     return None if text is None else _uuid(_bytes(text))
 

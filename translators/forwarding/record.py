@@ -15,9 +15,9 @@ from translators.forwarding.outcome import Attempt, Dead, Delivered, Filtered, O
 
 __all__ = [
     "again",
+    "document",
     "end",
     "event",
-    "document",
     "kind",
     "outcome",
     "outcome_bytes",

@@ -13,6 +13,7 @@ __all__ = [
     "DUE",
     "DUE_IN_ORDER",
     "EVENT",
+    "FORMAT",
     "IN_ORDER",
     "OF_ORIGIN",
     "ORDER",

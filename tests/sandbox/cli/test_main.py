@@ -39,7 +39,7 @@ def test_help_lists_every_command_and_the_exit_codes(run):
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_list_of_commands_says_what_each_says_of_itself(name: str):
-    command = import_module(f"sandbox.cli.{name}").command
+    command = import_module(f"sandbox.cli.{name.replace('-', '')}").command
     assert " ".join((command.help or "").partition("\n\n")[0].split()) == COMMANDS[name]
 
 
@@ -69,7 +69,7 @@ def test_a_command_unlike_any_is_answered_with_all(run):
     result = run("zzz")
     assert result.exit_code == 2
     assert result.stderr.startswith(
-        "meterbox: No command 'zzz'. Commands: compare, demo, fault, forward,"
+        "meterbox: No command 'zzz'. Commands: compare, dead-letters, demo, fault, "
     )
 
 

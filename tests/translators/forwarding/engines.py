@@ -23,6 +23,11 @@ class Engine:
     async def open(self) -> Outbox:
         return SqliteOutbox()
 
+    @property
+    def url(self) -> str:
+        """What the commands call it."""
+        return self.database or str(self.folder / "outbox.sqlite3")
+
 
 class Memory(Engine):
     name = "memory"
@@ -32,20 +37,28 @@ class File(Engine):
     name = "sqlite"
 
     async def open(self) -> Outbox:
-        return SqliteOutbox(self.folder / "outbox.sqlite3")
+        return SqliteOutbox(Path(self.url))
 
 
 class Postgres(Engine):
     name, shares = "postgresql", True
 
     async def open(self) -> Outbox:
-        return PostgresOutbox(self.database)
+        return PostgresOutbox(self.url)
 
 
 def each(*engines: type[Engine]) -> list[Any]:
     """Parameters for a test or a fixture."""
     marks = {True: [pytest.mark.postgres], False: []}
     return [pytest.param(each, id=each.name, marks=marks[each.shares]) for each in engines]
+
+
+def of(request: pytest.FixtureRequest, folder: Path) -> Engine:
+    """The engine that a fixture is asked for, with nothing in it."""
+    made: Engine = request.param(folder)
+    if made.shares:
+        made.database = request.getfixturevalue("database")
+    return made
 
 
 ENGINES, DURABLE = each(Memory, File, Postgres), each(File, Postgres)

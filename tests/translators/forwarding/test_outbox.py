@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.translators.forwarding.engines import DURABLE, ENGINES, Engine
+from tests.translators.forwarding.engines import DURABLE, ENGINES, Engine, of
 from tests.translators.forwarding.scripted import EVENT, NOW
 from translators.forwarding.outbox import Delivery, Listed, Outbox, OutboxFault, Position
 from translators.forwarding.outcome import Attempt, Dead, Delivered, Filtered, Retry
@@ -24,11 +24,7 @@ OUTCOMES = [Delivered(), Dead("400: no", "400", "orb.rule"), Filtered("no", "FIL
 
 @pytest.fixture(params=ENGINES)
 def engine(request: Any, tmp_path: Path) -> Engine:
-    """One of the engines, with nothing in it."""
-    made: Engine = request.param(tmp_path)
-    if made.shares:
-        made.database = request.getfixturevalue("database")
-    return made
+    return of(request, tmp_path)
 
 
 def event(n: int, **more: Any) -> dict[str, Any]:
