@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 import click
@@ -53,6 +53,13 @@ class Nowhere(MeterboxError):
 @click.option("--name", metavar="NAME", help="What `-` is, to go on with it after a stop.")
 @click.option("--ordered", is_flag=True, help="Keep each customer's events in order.")
 @click.option("--one-by-one", is_flag=True, help="Send no batches.")
+@click.option(
+    "--late",
+    type=click.Choice(["dead", "send", "backfill"]),
+    default="dead",
+    show_default=True,
+    help="What to do with events that a vendor refuses for their age.",
+)
 @click.option("--config", type=click.Path(path_type=Path), help="A meterbox.toml.")
 @click.option("--json", "as_json", is_flag=True, help="Tell what came of it as one JSON object.")
 def command(
@@ -64,6 +71,7 @@ def command(
     name: str | None,
     ordered: bool,
     one_by_one: bool,
+    late: Literal["dead", "send", "backfill"],
     config: Path | None,
     as_json: bool,
 ) -> None:
@@ -81,7 +89,8 @@ def command(
         raise click.UsageError("Nothing to forward. Give FILES, `-` or --listen PORT.")
     settings, destinations = _configured(config, at, targets)
     job = Job([Source.named(file, name) for file in files], _address(listen), as_json)
-    terms = Terms(settings.forwarding.concurrency, ordered=ordered, breaker=5)
+    concurrency, rules = settings.forwarding.concurrency, settings.settings
+    terms = Terms(concurrency, ordered=ordered, breaker=5, late=late, settings=rules)
     outbox = open_outbox(url)
     sandbox = _sandbox(settings, destinations, outbox, terms, batching=not one_by_one)
     raise SystemExit(asyncio.run(run(sandbox, outbox, job)))

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from translators.forwarding.breaker import Breaker
+from translators.forwarding.late import Backfilling, lateness
 from translators.forwarding.outbox import Delivery, Outbox
 from translators.forwarding.outcome import Dead
 from translators.forwarding.parcel import Parcel, parcels
@@ -46,6 +47,8 @@ class Lane:
         self._route, self._origin, self._outbox = route, origin, outbox
         self._sending, self._clock, self._breaker = sending, clock, breaker
         self._terms = terms
+        self._late = lateness(route.destination.vendor, terms.settings, terms.late)
+        self._backfilling = None if self._late is None else Backfilling(self._late, sending)
         self._ready: deque[Parcel] = deque()
         self._under_way: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
@@ -110,21 +113,26 @@ class Lane:
             self._route.destination.vendor, self._origin, now, most, ordered=self._terms.ordered
         )
         self._plenty = len(claimed) == most
-        opened = [self._opened(delivery) for delivery in claimed]
+        opened = [self._opened(delivery, now) for delivery in claimed]
         if settled := [delivery for delivery in opened if delivery.settled]:
             await self._sending.put(settled)
         left = [delivery for delivery in opened if not delivery.settled]
+        if self._late is not None:
+            late, left = self._late.apart(left, now)
+            self._ready += self._late.parcels(late, batching)
         self._ready += parcels(left, batching, ordered=self._terms.ordered)
         return bool(claimed)
 
-    def _opened(self, delivery: Delivery) -> Delivery:
+    def _opened(self, delivery: Delivery, now: datetime) -> Delivery:
         try:
-            return self._route.opened(delivery)
+            opened = self._route.opened(delivery)
+            return opened if self._late is None else self._late.told(opened, now)
         except Exception as fault:
             return _failed(delivery, fault)
 
     def _send(self, parcel: Parcel) -> None:
-        task = asyncio.create_task(self._sending.send(parcel))
+        way = self._backfilling if parcel.late and self._backfilling else self._sending
+        task = asyncio.create_task(way.send(parcel))
         self._under_way.add(task)
         task.add_done_callback(partial(self._sent, parcel))
 

@@ -14,10 +14,11 @@ __all__ = ["Parcel", "parcels", "together", "upcoming"]
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Deliveries, oldest first, that stand or fall with one request."""
+    """Deliveries, oldest first, that stand or fall with one request; `late` ones go another way."""
 
     deliveries: tuple[Delivery, ...]
     request: VendorRequest
+    late: bool = False
 
 
 def parcels(

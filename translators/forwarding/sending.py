@@ -13,7 +13,8 @@ from translators.forwarding.delivery import READ, Courier
 from translators.forwarding.outbox import Delivery, Outbox
 from translators.forwarding.outcome import Attempt, Dead, Delivered, Retry
 from translators.forwarding.parcel import Parcel, together, upcoming
-from translators.forwarding.route import Route, broken_rule
+from translators.forwarding.route import Batching, Route, broken_rule
+from translators.request import VendorRequest
 
 __all__ = ["Sending"]
 
@@ -37,7 +38,7 @@ class Sending:
         changed: Callable[[Sequence[Delivery]], None],
     ) -> None:
         self._route, self._origin, self._outbox, self._courier = route, origin, outbox, courier
-        self._now, self._backoff, self._breaker = now, backoff, breaker
+        self.now, self._backoff, self._breaker = now, backoff, breaker
         self._changed = changed
         self._life = 0
         self.closing = self.held_up = False
@@ -111,14 +112,11 @@ class Sending:
 
     async def _try(self, parcel: Parcel) -> tuple[Attempt, Collection[int]]:
         """What came of a try, and which deliveries a yes does not speak for, by their places."""
-        attempt, body = await self._courier.asked(
+        attempt, body = await self.ask(
             parcel.request,
-            self._route.destination.target(self._origin),
-            at=self._now(),
             waited=max(delivery.wait for delivery in parcel.deliveries),
             most=READ if len(parcel.deliveries) == 1 else READ_OF_BATCH,
         )
-        self._breaker.note(attempt.outcome, self._now())
         batching = self._route.batching
         if batching is None or len(parcel.deliveries) == 1:
             return attempt, ()
@@ -126,6 +124,28 @@ class Sending:
             return attempt, ()
         requests = [upcoming(delivery) for delivery in parcel.deliveries]
         return attempt, set(batching.failed(body, requests))
+
+    async def ask(
+        self, request: VendorRequest, *, waited: timedelta = timedelta(), most: int = READ
+    ) -> tuple[Attempt, bytes]:
+        """Send any request to the destination; what came of it, and the answer's body."""
+        target = self._route.destination.target(self._origin)
+        attempt, body = await self._courier.asked(
+            request, target, at=self.now(), waited=waited, most=most
+        )
+        self._breaker.note(attempt.outcome, self.now())
+        return attempt, body
+
+    async def postpone(
+        self, deliveries: Sequence[Delivery], attempt: Attempt, retry: Retry
+    ) -> None:
+        """Put deliveries back that are to be tried again after this try."""
+        await self.put(self._postponed(_noted(deliveries, attempt), retry))
+
+    @property
+    def batching(self) -> Batching | None:
+        """How events go together at the destination."""
+        return self._route.batching
 
     def _after(
         self, tried: Sequence[Delivery], attempt: Attempt, parcel: Parcel
@@ -142,7 +162,7 @@ class Sending:
 
     def _postponed(self, tried: Sequence[Delivery], retry: Retry) -> Sequence[Delivery]:
         """All for the same time, so that they go together again; those whose time is up, never."""
-        now = self._now()
+        now = self.now()
         self.held_up = True
         spent = [now - delivery.attempts[0].at for delivery in tried]
         alive = [length for length in spent if self._backoff.allows(length, retry.after)]

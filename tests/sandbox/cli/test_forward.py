@@ -147,6 +147,20 @@ def test_lines_that_hold_no_event_are_told_and_the_others_are_delivered(
     assert second == f"{file}:4: is no object"
 
 
+@pytest.mark.parametrize(
+    ("late", "told"), [("dead", {"dead": 1, "delivered": 1}), ("backfill", {"delivered": 2})]
+)
+def test_what_is_too_old_is_dead_or_goes_into_a_backfill(
+    late: str, told: dict[str, int], tmp_path: Path, outbox: str
+) -> None:
+    old, young = events(2)
+    old["timestamp"] = "2026-01-01T00:00:00.000Z"
+    file = write(tmp_path / "events.ndjson", [old, young])
+    with Up() as up:
+        result = forward(file, "--to", f"orb={up.url}/orb", "--late", late, outbox=outbox)
+    assert json.loads(result.stdout)["vendors"] == {"orb": told}
+
+
 def test_what_is_stopped_with_ctrl_c_goes_on_where_it_was(tmp_path: Path, outbox: str) -> None:
     file = write(tmp_path / "events.ndjson", events(50))
     with Up() as up, Vendors(up.url) as vendors:
