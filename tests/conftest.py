@@ -14,6 +14,7 @@ from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, settings
 
 from sandbox.account import Account, Accounts
 from sandbox.app import Options, Sandbox, create_app
@@ -26,8 +27,12 @@ Make = Callable[..., Sandbox]
 
 
 def pytest_configure() -> None:
-    """Each of many small processes would compile the project anew if none left its bytecode."""
+    """Set up what all tests share."""
+    # Each of many small processes would compile the project anew if none left its bytecode.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    # How long it takes to draw or to try an example says how busy the machine is, and no more.
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")
 
 
 def pytest_collection_finish() -> None:

@@ -71,18 +71,19 @@ def write_json(value: Any) -> None:
 
 @contextmanager
 def progress(total: int | None, what: str) -> Iterator[Callable[[int], None]]:
-    """A bar on the terminal's error channel, to be advanced by bytes; nothing elsewhere.
+    """A bar with rate and time left on the terminal's error channel; nothing elsewhere.
 
-    `total` is None where nobody knows how much will come.
+    It is advanced by bytes; `total` is None where nobody knows how much will come.
     """
     if not sys.stderr.isatty():
         yield lambda _: None
         return
+    from rich import progress as bars
     from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn(what), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    bar = Progress(
+    rate, left = bars.TransferSpeedColumn(), bars.TimeRemainingColumn()
+    columns = (bars.TextColumn(what), bars.BarColumn(), bars.DownloadColumn(), rate, left)
+    bar = bars.Progress(
         *columns, console=Console(stderr=True), transient=True, redirect_stdout=on_terminal()
     )
     with bar:
