@@ -11,7 +11,7 @@ from functools import partial
 
 from translators.forwarding.breaker import Breaker
 from translators.forwarding.late import Backfilling, lateness
-from translators.forwarding.outbox import Delivery, Outbox
+from translators.forwarding.outbox import Delivery, Outbox, OutboxFault
 from translators.forwarding.outcome import Dead
 from translators.forwarding.parcel import Parcel, parcels
 from translators.forwarding.route import Route
@@ -71,6 +71,13 @@ class Lane:
 
     async def run(self) -> None:
         """Send what waits, as its time comes; return when nothing does, or once closing."""
+        try:
+            await self._work()
+        except OutboxFault:
+            await self._leave()  # or what is claimed here would be nobody's
+            raise
+
+    async def _work(self) -> None:
         while not self._closing:
             self._wake.clear()
             if await self._begin():

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import log2
 from random import Random
 from typing import Any
@@ -19,8 +19,9 @@ from sandbox.faults import Fault
 from sandbox.journal import Exchange
 from tests.translators.forwarding.scripted import EVENT, NOW, SETTINGS, frozen
 from translators.forwarding.delivery import Target
-from translators.forwarding.outbox import Delivery
+from translators.forwarding.outbox import Delivery, Outbox, OutboxFault
 from translators.forwarding.outcome import Dead, Delivered
+from translators.forwarding.sqlite import SqliteOutbox
 from translators.forwarding.terms import Terms
 from translators.forwarding.worker import Destination, Forwarder
 
@@ -41,7 +42,14 @@ def event(n: int, **more: Any) -> dict[str, Any]:
 class Beside:
     """A vendor of the sandbox, and a forwarder to it."""
 
-    def __init__(self, vendor: str = "orb", *, batching: bool = True, **terms: Any) -> None:
+    def __init__(
+        self,
+        vendor: str = "orb",
+        *,
+        batching: bool = True,
+        outbox: Outbox | None = None,
+        **terms: Any,
+    ) -> None:
         self.clock = frozen()
         self.sandbox: Sandbox = create_app(Options(source=self.clock.now))
         self.account: Account = self.sandbox.accounts.open(vendor, read(vendor).key("batches"))
@@ -56,6 +64,7 @@ class Beside:
             Random(3),
             terms=Terms(**terms),
             batching=batching,
+            outbox=outbox,
         )
 
     def forward(self, events: Sequence[dict[str, Any]], step: float = 0.2) -> tuple[Delivery, ...]:
@@ -200,3 +209,23 @@ def test_in_order_a_customers_events_arrive_as_they_came(*, ordered: bool) -> No
             came.setdefault(told["userId"], []).append(int(told["messageId"][2:]))
     in_order = all(numbers == sorted(numbers) for numbers in came.values())
     assert in_order is ordered
+
+
+class Faulty(SqliteOutbox):
+    """Cannot be read once, as a database that is gone for a moment."""
+
+    faults = 1
+
+    async def due(self, *which: Any, **more: Any) -> datetime | None:
+        if self.faults:
+            self.faults -= 1
+            raise OutboxFault("The outbox cannot be used: it is away.")
+        return await super().due(*which, **more)
+
+
+def test_what_is_claimed_when_the_outbox_is_away_is_sent_after_all() -> None:
+    outbox = Faulty()
+    beside = Beside("hyperline", outbox=outbox, concurrency=1)
+    found = beside.forward([event(1, event="one"), event(2, event="two")])
+    assert [len(delivery.attempts) for delivery in found] == [1, 1]
+    assert outbox.faults == 0
