@@ -1,19 +1,24 @@
 """The forwarder beside a sandbox: vendors that take too long, and sources that are reset."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from contracts.reader import read
 from sandbox.account import Account
 from sandbox.app import Options, Sandbox, create_app
 from sandbox.clock import Clock
 from sandbox.deliveries import Destination, Forwarding, connect
 from sandbox.faults import Fault
+from tests.running import Up
 from tests.translators.forwarding.scripted import EVENT, SETTINGS, frozen, until
 from translators.forwarding.inside import Inside
 from translators.forwarding.terms import Terms
@@ -41,8 +46,6 @@ async def beside(*faults: Fault, timeout: float = 5.0) -> AsyncIterator[Beside]:
 
 
 def vendor(sandbox: Sandbox, faults: tuple[Fault, ...]) -> Account:
-    from contracts.reader import read
-
     key = read("orb").key(read("segment").name("wk"))
     account = sandbox.accounts.open("orb", key)
     account.set("orb.ingest.unknown-external-customer", "billed")
@@ -151,3 +154,33 @@ def test_what_is_under_way_ends_when_the_way_is_closed() -> None:
         return slow.done
 
     assert asyncio.run(run()) is False
+
+
+def test_deliveries_under_way_outlive_kill_9_with_their_accounts(tmp_path: Path) -> None:
+    """The event is answered, and never delivered before the kill; the journal alone would know it
+    as one that was seen, and its second coming would be a duplicate of one that is nowhere."""
+    name = uuid4().hex[:8]
+    write_key, key = read("segment").key(name), read("amberflo").key(name)
+    amberflo = f"/_meterbox/accounts/amberflo/{key}"
+    event = {**EVENT, "event": "call", "timestamp": datetime.now(UTC).isoformat()}
+
+    def told(url: str) -> Any:
+        totals = httpx.get(f"{url}{amberflo}/ledger", trust_env=False).json()["totals"]
+        return [(total["meter"], total["quantity"]) for total in totals]
+
+    with Up("--data-dir", str(tmp_path)) as up, httpx.Client(base_url=up.url) as client:
+        switch = {"amberflo.ingest.unknown-customer": "billed"}
+        client.patch(f"{amberflo}/settings", json=switch).raise_for_status()
+        client.post(f"{amberflo}/faults", json={"kind": "reset", "times": None}).raise_for_status()
+        body = {"writeKey": write_key, "batch": [event]}
+        assert client.post("/segment/v1/batch", json=body).json() == {"success": True}
+        up.kill()
+    assert write_key.encode() not in (tmp_path / "outbox.sqlite3").read_bytes()
+    with Up("--data-dir", str(tmp_path)) as up, httpx.Client(base_url=up.url) as client:
+        assert told(up.url) == []
+        client.delete(f"{amberflo}/faults").raise_for_status()
+        assert client.post("/segment/v1/batch", json=body).json() == {"success": True}
+        end = time.monotonic() + 20
+        while told(up.url) != [("call", 1)]:
+            assert time.monotonic() < end, "it was never delivered"
+            time.sleep(0.05)
