@@ -17,12 +17,14 @@ LONGEST = 6
 @dataclass
 class Breaker:
     """Opens after `most` tries in a row that came to nothing, or when the vendor asks for a pause;
-    None never opens. It closes with the first answer that is an answer."""
+    None never opens. It closes with the first answer that is an answer, but a pause that the vendor
+    asked for lasts, whatever it answers to what was under way."""
 
     backoff: Backoff
     most: int | None
     in_vain: int = 0
     until: datetime | None = field(default=None)
+    asked: datetime | None = field(default=None)
 
     @property
     def open(self) -> bool:
@@ -38,10 +40,12 @@ class Breaker:
         if self.most is None:
             return
         if not isinstance(outcome, Retry):
-            self.in_vain, self.until = 0, None
+            self.in_vain, self.until = 0, self.asked
             return
         self.in_vain += 1
         wait = outcome.after or timedelta()
+        if wait:
+            self.asked = max(self.asked or now, now + wait)
         if self.open:
             wait = max(wait, self.backoff.jitter(min(self.in_vain - self.most, LONGEST)))
         if wait:

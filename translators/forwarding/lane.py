@@ -11,7 +11,7 @@ from functools import partial
 
 from translators.forwarding.breaker import Breaker
 from translators.forwarding.late import Backfilling, lateness
-from translators.forwarding.outbox import Delivery, Outbox, OutboxFault
+from translators.forwarding.outbox import Delivery, Outbox
 from translators.forwarding.outcome import Dead
 from translators.forwarding.parcel import Parcel, parcels
 from translators.forwarding.route import Route
@@ -70,12 +70,14 @@ class Lane:
         self.wake()
 
     async def run(self) -> None:
-        """Send what waits, as its time comes; return when nothing does, or once closing."""
+        """Send what waits, as its time comes; return when nothing does, or once closing.
+
+        However it ends, nothing stays claimed. Raises OutboxFault.
+        """
         try:
             await self._work()
-        except OutboxFault:
-            await self._leave()  # or what is claimed here would be nobody's
-            raise
+        finally:
+            await self._leave()
 
     async def _work(self) -> None:
         while not self._closing:
@@ -88,11 +90,11 @@ class Lane:
             if due is None and not self._under_way and not self._wake.is_set():
                 return
             await self._pause(due)
-        await self._leave()
 
     async def _begin(self) -> bool:
         """Send what there is room for; whether something was claimed for it."""
-        if self._terms.ordered and self._sending.held_up:
+        held_up = self._terms.ordered and self._sending.held_up
+        if held_up or self._breaker.holds(self._clock.now()):
             self._sending.held_up = False
             await self._release()  # what has to wait for the one that waits is not known here
         claimed = not self._ready and self._may_claim() and await self._claim()

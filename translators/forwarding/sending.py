@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from contracts import durations
 from translators.forwarding.backoff import Backoff
@@ -52,22 +53,23 @@ class Sending:
         await self._outbox.put(deliveries)
         self._changed(deliveries)
 
-    async def send(self, parcel: Parcel) -> None:
+    def send(self, parcel: Parcel) -> Coroutine[Any, Any, None]:
         """Take a parcel as far as it goes now: to its end, or to its next wait."""
-        life = self._life
+        # The life at this moment: what is forgotten before it begins to be sent is not sent.
+        return self._send(parcel, self._life)
+
+    async def _send(self, parcel: Parcel, life: int) -> None:
         while not self.closing and life == self._life:
             attempt, failed = await self._try(parcel)
             tried = _noted(parcel.deliveries, attempt)
             if len(tried) > 1 and _of_content(attempt):
                 await self._search(tried, life)
                 return
-            await self._finish(tried, attempt, parcel, failed)
-            if len(tried) > 1 or not isinstance(attempt.outcome, Delivered):
+            if (half_sent := _half_sent(tried, attempt)) is None:
+                await self._finish(tried, attempt, parcel, failed, life)
                 return
-            [only] = map(_sent, tried)
-            if only.settled:
-                return
-            parcel = together([only], None)
+            # It is not put back in between: another would claim it, and send the rest too.
+            parcel = together([half_sent], None)
         if life == self._life:
             await self.put(parcel.deliveries)
 
@@ -77,6 +79,7 @@ class Sending:
         attempt: Attempt,
         parcel: Parcel,
         failed: Collection[int],
+        life: int,
     ) -> None:
         """Put back what was sent; what failed inside an answer that says yes is tried alone."""
         alone = [delivery for n, delivery in enumerate(tried) if n in failed]
@@ -84,7 +87,7 @@ class Sending:
         if rest:
             await self.put(self._after(rest, attempt, parcel))
         for delivery in alone:
-            await self.send(together([delivery], None))
+            await self._send(together([delivery], None), life)
 
     async def _search(self, suspects: Sequence[Delivery], life: int) -> None:
         """Find one that the vendor refuses among those it refused together.
@@ -99,16 +102,17 @@ class Sending:
             parcel = together(first, self._route.batching)
             attempt, failed = await self._try(parcel)
             first = _noted(first, attempt)
-            if _of_content(attempt) and half > 1:
-                await self.put(second)
-                suspects = first
-            elif isinstance(attempt.outcome, Delivered):
-                await self._finish(first, attempt, parcel, failed)
+            if isinstance(attempt.outcome, Delivered):
+                await self._finish(first, attempt, parcel, failed, life)
                 suspects = second
-            else:
+                continue
+            self.held_up = True  # what was claimed after the second half is not to overtake it
+            if not (_of_content(attempt) and half > 1):
                 await self.put([*self._after(first, attempt, parcel), *second])
                 return
-        await self.send(together(suspects, self._route.batching))
+            await self.put(second)
+            suspects = first
+        await self._send(together(suspects, self._route.batching), life)
 
     async def _try(self, parcel: Parcel) -> tuple[Attempt, Collection[int]]:
         """What came of a try, and which deliveries a yes does not speak for, by their places."""
@@ -191,6 +195,14 @@ def _sent(delivery: Delivery) -> Delivery:
     sent = delivery.sent + 1
     done = sent == len(delivery.requests or ())
     return delivery.came_to(Delivered() if done else None, sent=sent)
+
+
+def _half_sent(tried: Sequence[Delivery], attempt: Attempt) -> Delivery | None:
+    """The delivery that was sent alone, if more of its requests are to follow."""
+    if len(tried) > 1 or not isinstance(attempt.outcome, Delivered):
+        return None
+    [only] = map(_sent, tried)
+    return None if only.settled else only
 
 
 def _retries(delivery: Delivery) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import importlib
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from random import Random
@@ -76,7 +77,7 @@ def _vendor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         del sys.modules[name]
 
 
-def forwarder(vendor: Scripted, clock: Any, **settings: Any) -> Forwarder:
+def forwarder(vendor: Any, clock: Any, **settings: Any) -> Forwarder:
     transport = httpx.ASGITransport(app=vendor)
     destination = Destination("twice", settings, lambda _: Target("http://v.test", "k", transport))
     return Forwarder(
@@ -161,3 +162,21 @@ def test_an_event_that_becomes_nothing_is_filtered_at_the_mapping() -> None:
 
     outcome = asyncio.run(run()).outcome
     assert outcome == Filtered("nothing of it is for this vendor", "NO_MATCHING_MAPPING")
+
+
+@pytest.mark.usefixtures("_vendor")
+def test_between_two_requests_of_an_event_nobody_else_takes_it_up() -> None:
+    vendor = Scripted(answer(200))
+
+    async def uneven(scope: Any, receive: Any, send: Any) -> None:
+        for _ in range(len(vendor.paths) % 7 * 5):
+            await asyncio.sleep(0)
+        await vendor(scope, receive, send)
+
+    async def run() -> None:
+        async with asyncio.timeout(10), forwarder(uneven, frozen()) as made:
+            made.take("wk", [{**EVENT, "messageId": f"m-{n}"} for n in range(40)])
+            await made.drain()
+
+    asyncio.run(run())
+    assert Counter(vendor.paths) == {"/take/0": 40, "/take/1": 40}
