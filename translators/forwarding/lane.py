@@ -84,9 +84,7 @@ class Lane:
             self._wake.clear()
             if await self._begin():
                 continue
-            due = await self._outbox.due(
-                self._route.destination.vendor, self._origin, ordered=self._terms.ordered
-            )
+            due = None if self._busy else await self._due()
             if due is None and not self._under_way and not self._wake.is_set():
                 return
             await self._pause(due)
@@ -107,11 +105,19 @@ class Lane:
         one = self._terms.ordered or self._breaker.open
         return (1 if one else self._terms.concurrency) - len(self._under_way)
 
-    def _may_claim(self) -> bool:
-        if self._room <= 0 or self._breaker.holds(self._clock.now()):
-            return False
+    @property
+    def _busy(self) -> bool:
+        """Whether nothing more can begin before something under way comes to its end."""
         # A batch that is not full goes when nothing else is under way: until then it grows.
-        return self._route.batching is None or self._plenty or not self._under_way
+        growing = self._route.batching is not None and not self._plenty
+        return self._room <= 0 or (growing and bool(self._under_way))
+
+    def _may_claim(self) -> bool:
+        return not (self._busy or self._breaker.holds(self._clock.now()))
+
+    async def _due(self) -> datetime | None:
+        vendor = self._route.destination.vendor
+        return await self._outbox.due(vendor, self._origin, ordered=self._terms.ordered)
 
     async def _claim(self) -> bool:
         """Take over what may be sent now, translated; what cannot be translated is settled."""

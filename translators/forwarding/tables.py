@@ -57,12 +57,15 @@ WAITING = (
     " from waiting w join events using (number) where w.lane = ?1"
 )
 CLAIM = f"{WAITING} and taken = 0 and (due is null or due <= ?2) order by w.number limit ?3"
+# Left to choose, SQLite would walk through everything that came before, for each delivery.
 IN_ORDER = f"""{WAITING} and taken = 0 and (due is null or due <= ?2) and not exists (
-    select 1 from waiting e where e.lane = w.lane and e.customer = w.customer
+    select 1 from waiting e indexed by in_order where e.lane = w.lane and e.customer = w.customer
     and e.number < w.number and (e.taken <> 0 or e.due > ?2)) order by w.number limit ?3"""
 TAKE = "update waiting set taken = ? where lane = ? and number = ?"
-DUE = "select min(coalesce(due, ?1)) from waiting w where lane = ?2 and taken = 0"
-DUE_IN_ORDER = f"""{DUE} and not exists (
+OPEN = "from waiting w where lane = ?2 and taken = 0"
+DUE = f"""select coalesce(
+    (select ?1 {OPEN} and due is null limit 1), (select min(due) {OPEN}))"""
+DUE_IN_ORDER = f"""select min(coalesce(due, ?1)) {OPEN} and not exists (
     select 1 from waiting e where e.lane = w.lane and e.customer = w.customer
     and e.number < w.number)"""
 ORDER = "create index if not exists in_order on waiting (lane, customer, number)"

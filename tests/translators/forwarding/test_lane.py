@@ -18,7 +18,6 @@ from tests.translators.forwarding.scripted import (
     until,
 )
 from translators.forwarding.delivery import Target
-from translators.forwarding.outbox import OutboxFault
 from translators.forwarding.outcome import Delivered
 from translators.forwarding.sqlite import SqliteOutbox
 from translators.forwarding.terms import Terms
@@ -55,30 +54,6 @@ async def settle() -> None:
     """Let the others come to where they wait."""
     for _ in range(200):
         await asyncio.sleep(0)
-
-
-class Failing(SqliteOutbox):
-    """Cannot be read once."""
-
-    broken = True
-
-    async def due(self, vendor: str, origin: str, *, ordered: bool = False) -> datetime | None:
-        if self.broken:
-            self.broken = False
-            raise OutboxFault("The outbox cannot be used.")
-        return await super().due(vendor, origin, ordered=ordered)
-
-
-def test_what_a_lane_had_claimed_when_it_failed_is_delivered() -> None:
-    vendor = Scripted(YES)
-
-    async def run() -> None:
-        async with asyncio.timeout(10), by_type(vendor, frozen(), Failing()) as forwarder:
-            forwarder.take("wk", events("abc"))
-            await forwarder.drain()
-
-    asyncio.run(run())
-    assert sorted(ids(vendor.bodies)) == [["0"], ["1"], ["2"]]
 
 
 def test_what_is_claimed_waits_too_when_the_vendor_asks_for_a_pause() -> None:
@@ -139,3 +114,25 @@ def test_what_is_about_to_be_sent_is_not_once_it_is_forgotten() -> None:
 
     asyncio.run(run())
     assert vendor.bodies == []
+
+
+class Counted(SqliteOutbox):
+    """Counts how often it is asked when the next is due, which takes the longer the more waits."""
+
+    asked = 0
+
+    async def due(self, vendor: str, origin: str, *, ordered: bool = False) -> datetime | None:
+        self.asked += 1
+        return await super().due(vendor, origin, ordered=ordered)
+
+
+def test_what_is_due_is_not_looked_for_while_there_is_no_room() -> None:
+    vendor, outbox = Scripted(answer(200)), Counted()
+
+    async def run() -> None:
+        async with forwarding(vendor, frozen(), outbox=outbox, concurrency=2) as forwarder:
+            forwarder.take("wk", events("abcdefghij" * 10))
+            await forwarder.drain()
+
+    asyncio.run(run())
+    assert (len(vendor.bodies), outbox.asked < 5) == (100, True)

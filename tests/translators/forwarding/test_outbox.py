@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ from tests.translators.forwarding.scripted import EVENT, NOW
 from translators.forwarding.outbox import Delivery, Listed, Outbox, OutboxFault, Position
 from translators.forwarding.outcome import Attempt, Dead, Delivered, Filtered, Retry
 from translators.forwarding.sqlite import SqliteOutbox
+from translators.forwarding.tables import DUE_IN_ORDER, IN_ORDER
 
 LATER = NOW + timedelta(minutes=1)
 RETRY = Retry(timedelta(seconds=30), "503: down", "503")
@@ -285,3 +287,19 @@ def test_what_cannot_be_written_is_refused_and_kept_for_the_next_time(tmp_path: 
         await outbox.close()
 
     asyncio.run(test())
+
+
+@pytest.mark.parametrize("query", [IN_ORDER, DUE_IN_ORDER])
+def test_in_order_what_came_before_is_looked_up_by_customer(tmp_path: Path, query: str) -> None:
+    """Otherwise each delivery would be compared with all before it."""
+
+    async def made() -> None:
+        outbox = SqliteOutbox(tmp_path / "outbox.sqlite3")
+        assert await outbox.claim("orb", "wk", NOW, 1, ordered=True) == []
+        await outbox.close()
+
+    asyncio.run(made())
+    with closing(sqlite3.connect(tmp_path / "outbox.sqlite3")) as db:
+        plan = db.execute(f"explain query plan {query}", (None,) * query.count("?3") + (1, 1))
+        told = [row[-1] for row in plan]
+    assert any("SEARCH e USING" in step and "in_order" in step for step in told), told
