@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterator
 from itertools import chain
-from typing import Any
 
 import click
 
-from contracts.model import BadValue
-from sandbox.cli.destination import given_settings
+from sandbox.cli.destination import moment, refuse_strangers, vendor_settings
 from sandbox.cli.output import EXIT_CODES
 from sandbox.cli.payloads import Payload, Unread, blocks
-from sandbox.clock import parse as moment
-from sandbox.wiring import local
 from translators.event import BadEvent, Event, parse
 from translators.mapping import translated_vendors, translator
 
@@ -49,12 +44,12 @@ def command(
     from sandbox.cli.comparison import compared
     from sandbox.cli.sidebyside import document, tables
 
-    _refuse_strangers(pairs)
-    when = None if at is None else _moment(at)
+    refuse_strangers(pairs)
+    when = None if at is None else moment(at)
     payloads = list(_payloads(file))
     read = [(payload, event) for payload in payloads if (event := _event(payload)) is not None]
     vendors = translated_vendors()
-    translators = {v: translator(v, _settings(v, pairs)) for v in vendors}
+    translators = {v: translator(v, vendor_settings(v, pairs)) for v in vendors}
     found = [event for _, event in read]
     comparison = asyncio.run(compared(found, translators, when, bare=bare))
     if as_json:
@@ -78,26 +73,3 @@ def _event(payload: Payload) -> Event | None:
     except BadEvent as fault:
         click.echo(f"{payload.place}: {payload.at}{fault.path[1:]}: {fault.why}", err=True)
         return None
-
-
-def _settings(vendor: str, pairs: Sequence[str]) -> dict[str, Any]:
-    """What the destinations of a sandbox are set to, and over it what is given for this one."""
-    mine = [pair.partition(".")[2] for pair in pairs if pair.partition(".")[0] == vendor]
-    return {**local(vendor), **given_settings(mine, None)}
-
-
-def _refuse_strangers(pairs: Sequence[str]) -> None:
-    """A setting belongs to a vendor. Raises BadValue."""
-    known = translated_vendors()
-    for pair in pairs:
-        if pair.partition(".")[0] not in known or "." not in pair.partition("=")[0]:
-            raise BadValue("--setting", pair, f"VENDOR.NAME=VALUE of {', '.join(known)}")
-
-
-def _moment(text: str) -> datetime:
-    if text == "now":
-        return datetime.now(UTC)
-    try:
-        return moment(text)
-    except (ValueError, OverflowError) as fault:
-        raise BadValue("--at", text, "a time such as 2026-01-15T12:00:00Z, or now") from fault

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,10 +14,20 @@ import fixtures
 from contracts.model import BadValue, MeterboxError
 from contracts.reader import read
 from sandbox.cli.payloads import UnusableFile
+from sandbox.clock import parse
 from translators.mapping import Translate, translated_vendors, translator
 from translators.settings import SettingsFault, missing
 
-__all__ = ["MissingSettings", "NoTranslator", "destination", "given_settings", "settings_options"]
+__all__ = [
+    "MissingSettings",
+    "NoTranslator",
+    "destination",
+    "given_settings",
+    "moment",
+    "refuse_strangers",
+    "settings_options",
+    "vendor_settings",
+]
 
 EXACT = 2**53
 """Up to here every reader of JSON has the same whole number."""
@@ -85,6 +96,32 @@ def given_settings(pairs: Sequence[str], file: str | None) -> dict[str, Any]:
                 raise BadValue("--setting", pair, f"possible: {name} is not a map")
             given[name] = {**entries, key: _value(text)}
     return given
+
+
+def vendor_settings(vendor: str, pairs: Sequence[str]) -> dict[str, Any]:
+    """What the destinations of a sandbox are set to, and over it what is given for this one."""
+    from sandbox.wiring import local
+
+    mine = [pair.partition(".")[2] for pair in pairs if pair.partition(".")[0] == vendor]
+    return {**local(vendor), **given_settings(mine, None)}
+
+
+def refuse_strangers(pairs: Sequence[str]) -> None:
+    """A setting belongs to a vendor. Raises BadValue."""
+    known = translated_vendors()
+    for pair in pairs:
+        if pair.partition(".")[0] not in known or "." not in pair.partition("=")[0]:
+            raise BadValue("--setting", pair, f"VENDOR.NAME=VALUE of {', '.join(known)}")
+
+
+def moment(text: str) -> datetime:
+    """A time as `--at` gives it. Raises BadValue."""
+    if text == "now":
+        return datetime.now(UTC)
+    try:
+        return parse(text)
+    except (ValueError, OverflowError) as fault:
+        raise BadValue("--at", text, "a time such as 2026-01-15T12:00:00Z, or now") from fault
 
 
 def _value(text: str) -> Any:

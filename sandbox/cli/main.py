@@ -24,8 +24,10 @@ COMMANDS = {
     "function": "Run a Segment Destination Function here and show what was billed, and what lost.",
     "nginx": "Print an nginx configuration that spreads accounts over several processes.",
     "openapi": "Print a vendor's contract as an OpenAPI 3.1 document.",
+    "prove": "Prove that the forwarder, or yours, neither loses nor doubles usage under faults.",
     "prune": "Let go of what was delivered long ago.",
     "replay": "Deliver again what was delivered in some time.",
+    "replay-bundle": "Run again what a repro bundle of `prove` holds, and compare the verdicts.",
     "rules": "List the rules vendors are known to follow, and how we know.",
     "schema": "Print the GraphQL schema of a vendor's endpoint.",
     "tail": (

@@ -18,8 +18,8 @@ from contracts.reader import read
 from sandbox.account import Account
 from sandbox.acts import perform
 from sandbox.app import Sandbox
-from sandbox.cli.staging import take
 from sandbox.journal import Exchange
+from sandbox.staging import take
 
 __all__ = ["Piece", "Row", "pieces", "play", "set_stage"]
 

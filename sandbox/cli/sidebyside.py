@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from contracts.model import Rule
 from contracts.reader import read, vendors
 from sandbox.cli.comparison import Comparison
-from sandbox.cli.fates import Fate
 from sandbox.cli.output import on_terminal, write
 from sandbox.cli.payloads import Payload
+from sandbox.fates import Fate
 from sandbox.ledger import Total
 from sandbox.metering import Number, exact, plain
 from sandbox.reply import Usage

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.reader import read, vendors
-from sandbox.cli.staging import setup
+from sandbox.staging import setup
 from tests.acme import known, lay_out
 from translators.mapping import translated_vendors
 

@@ -14,8 +14,8 @@ import pytest
 
 from contracts.reader import read
 from sandbox.app import Sandbox, create_app
-from sandbox.cli.staging import setup, take
 from sandbox.server import Running
+from sandbox.staging import setup, take
 from tests.sandbox.cli.test_forward import NAME, Forwarding, Vendors, events, forward, write
 from translators.mapping import translated_vendors
 

@@ -37,7 +37,8 @@ class Sent:
 class Fate:
     """What became of one event: a word, what of it is billed in the end, and by which rules.
 
-    `answers` are the statuses of its requests.
+    `answers` are the statuses of its requests, `events` the identities that the vendor, as its
+    ledger tells, keeps it under.
     """
 
     word: str
@@ -45,6 +46,7 @@ class Fate:
     rules: tuple[str, ...] = ()
     reason: str = ""
     answers: tuple[int, ...] = ()
+    events: tuple[str, ...] = ()
 
     @property
     def quantities(self) -> Mapping[str | None, Decimal]:
@@ -114,7 +116,8 @@ def _fate(sent: Sent, told: Mapping[int, list[_Told]], counts: Mapping[str, Sequ
     by = [rule for traced in sent.rules for rule in counts.get(traced, ())] if billed else []
     rules = _once([*by, *(one.rule for one in mine)])
     reason = "" if billed else _reason(found)
-    return Fate(", ".join(_once(one.word for one in mine)), billed, rules, reason, answers)
+    events = _once(one.entry.usage.event for one in mine)
+    return Fate(", ".join(_once(one.word for one in mine)), billed, rules, reason, answers, events)
 
 
 def _reason(found: Sequence[Violation]) -> str:

@@ -15,15 +15,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from httpx import AsyncClient, HTTPError
+from httpx import ASGITransport, AsyncClient, HTTPError
 
 import fixtures
 from contracts import credentials
 from contracts.model import MeterboxError
 from sandbox.account import Account
 from sandbox.acts import perform
+from sandbox.app import Sandbox
 
-__all__ = ["StepRefused", "setup", "take"]
+__all__ = ["StepRefused", "set_up", "setup", "take"]
 
 Step = Mapping[str, Any]
 OURS = ("each", "when")
@@ -57,6 +58,22 @@ async def take(step: Step, account: Account, client: AsyncClient) -> None:
         response.raise_for_status()
     except HTTPError as fault:
         raise StepRefused(account, step, f"{response.status_code} {response.text}") from fault
+
+
+async def set_up(
+    accounts: Mapping[str, Account], events: Sequence[Mapping[str, Any]], sandbox: Sandbox
+) -> list[str]:
+    """Take the steps that these events need at each vendor; tells what was refused."""
+    unset = []
+    transport = ASGITransport(app=sandbox)
+    async with AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        for vendor, account in accounts.items():
+            for step in setup(vendor, events):
+                try:
+                    await take(step, account, client)
+                except StepRefused as refused:
+                    unset.append(str(refused))
+    return unset
 
 
 def setup(vendor: str, events: Sequence[Mapping[str, Any]]) -> Iterator[Step]:

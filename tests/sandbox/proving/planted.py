@@ -1,0 +1,85 @@
+"""Cases to prove, and bugs for the proof to find, planted from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from sandbox.faults import Fault
+from sandbox.proving.case import Case, Strike
+from sandbox.scenario import preset
+from sandbox.wiring import local
+from translators.forwarding.outbox import Delivery
+from translators.forwarding.route import Route
+from translators.forwarding.sqlite import SqliteOutbox
+from translators.mapping import translated_vendors
+
+__all__ = ["AT", "acking_early", "case", "event", "new_keys", "planted_key", "struck"]
+
+AT = datetime(2026, 1, 15, 12, tzinfo=UTC)
+
+
+def event(number: int, **more: Any) -> dict[str, Any]:
+    return {
+        "type": "track",
+        "event": ("calls", "tokens")[number % 2],
+        "userId": f"u{number % 3}",
+        "messageId": f"m-{number}",
+        "timestamp": "2026-01-15T11:59:00.000Z",
+        "properties": {"value": number % 4 + 1},
+        **more,
+    }
+
+
+def case(
+    events: int | Sequence[dict[str, Any]],
+    *scenarios: str,
+    vendors: Sequence[str] | None = None,
+    **more: Any,
+) -> Case:
+    """A case of these events, or of so many, under scenarios by name."""
+    found = [event(n) for n in range(events)] if isinstance(events, int) else events
+    faults = tuple(f for seed, name in enumerate(scenarios, 1) for f in preset(name, seed).faults)
+    settings = {vendor: local(vendor) for vendor in vendors or translated_vendors()}
+    return Case(tuple(found), settings, AT, faults, **more)
+
+
+def struck(vendor: str, request: int, kind: Any, **more: Any) -> Strike:
+    return Strike(vendor, request, Fault(kind, **more))
+
+
+@contextmanager
+def new_keys() -> Iterator[None]:
+    """A forwarder that makes a new idempotency key for each try."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Route, "opened", planted_key(Route.opened))
+        yield
+
+
+def planted_key(opened: Any) -> Any:
+    def again(route: Route, delivery: Delivery) -> Delivery:
+        if not delivery.attempts:
+            made: Delivery = opened(route, delivery)
+            return made
+        other = {**delivery.event, "messageId": f"{delivery.event['messageId']}-again"}
+        made = opened(route, replace(delivery, event=other))
+        return replace(made, event=delivery.event)
+
+    return again
+
+
+@contextmanager
+def acking_early() -> Iterator[None]:
+    """An outbox that says that events are safe before they are."""
+
+    async def at_once(_: SqliteOutbox) -> None:
+        return
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SqliteOutbox, "written", at_once)
+        yield
