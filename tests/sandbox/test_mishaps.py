@@ -7,12 +7,13 @@ import json
 import socket
 import time
 from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 
 from sandbox.account import Account
-from sandbox.app import Sandbox
+from sandbox.app import Options, Sandbox, create_app
 from sandbox.faults import KINDS, Fault
 from sandbox.server import Running
 from tests.acme import inside, usage
@@ -155,3 +156,29 @@ def _readable(answer: httpx.Response) -> bool:
     except ValueError:
         return False
     return True
+
+
+def test_a_request_in_flight_is_answered_so_in_the_vendors_words() -> None:
+    """For a vendor with idempotency keys in a header."""
+    sandbox = create_app(Options(vendors=["orb"]))
+    key = f"test_{uuid4().hex}"
+    account = sandbox.accounts.open("orb", key)
+    account.faults.add(Fault("in-flight"))
+    body = b'{"name": "Acme", "email": "a@acme.test"}'
+    head = (
+        f"POST /orb/v1/customers HTTP/1.1\r\nHost: sandbox\r\nAuthorization: Bearer {key}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n"
+        "Idempotency-Key: k-1\r\nConnection: close\r\n\r\n"
+    )
+    answers = []
+    with Running(sandbox) as server:
+        url = httpx.URL(server.url)
+        for _ in range(2):
+            got = b""
+            with socket.create_connection((url.host, url.port or 80), timeout=10) as peer:
+                peer.sendall(head.encode() + body)
+                while part := peer.recv(65_536):
+                    got += part
+            answers.append(parted(got))
+    assert [status for status, _, _ in answers] == [409, 201]
+    assert json.loads(answers[0][2])["type"].endswith("#409-resource-conflict")
