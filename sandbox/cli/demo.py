@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from sandbox.cli.output import on_terminal, write, write_json
+from sandbox.cli.output import new_table, on_terminal, show_wide, write, write_json
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -38,8 +38,8 @@ def command(as_json: bool) -> None:
     if as_json:
         write_json({"rows": [_plain(row) for row in rows], "totals": totals})
         return
-    _print(_events_table(rows))
-    _print(_totals_table(totals))
+    show_wide(_events_table(rows), WIDTH)
+    show_wide(_totals_table(totals), WIDTH)
     billed = sum(row.tone == "good" for row in rows)
     lost = sum(row.tone == "bad" for row in rows)
     write(
@@ -117,7 +117,7 @@ def _plain(row: Row) -> dict[str, Any]:
 def _events_table(rows: list[Row]) -> Table:
     from rich.text import Text
 
-    table = _table("Events, and what became of them", "event", "vendor", "request", "answer")
+    table = new_table("Events, and what became of them", "event", "vendor", "request", "answer")
     table.add_column("billed, or the rule that said no")
     for title, group in groupby(rows, key=lambda row: row.title):
         table.add_section()
@@ -131,7 +131,7 @@ def _events_table(rows: list[Row]) -> Table:
 
 
 def _totals_table(totals: list[dict[str, Any]]) -> Table:
-    table = _table("What the ledger would bill", "vendor", "customer", "meter")
+    table = new_table("What the ledger would bill", "vendor", "customer", "meter")
     table.add_column("quantity", justify="right")
     table.add_column("events", justify="right")
     for vendor, group in groupby(totals, key=lambda total: total["vendor"]):
@@ -140,24 +140,3 @@ def _totals_table(totals: list[dict[str, Any]]) -> Table:
             cells = [vendor if index == 0 else "", total["customer"], total["meter"]]
             table.add_row(*map(str, cells), str(total["quantity"]), str(total["events"]))
     return table
-
-
-def _table(title: str, *columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    shape = box.ROUNDED if on_terminal() else box.ASCII2
-    table = Table(title=title, title_justify="left", title_style="bold", box=shape)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _print(table: Table) -> None:
-    """On a terminal as wide as it is; elsewhere wide enough to be read."""
-    import sys
-
-    from rich.console import Console
-
-    width = None if on_terminal() else WIDTH
-    Console(file=sys.stdout, width=width, highlight=False).print(table)

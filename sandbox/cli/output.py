@@ -11,6 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
 __all__ = [
     "EXIT_CODES",
@@ -19,6 +20,8 @@ __all__ = [
     "on_terminal",
     "progress",
     "show",
+    "show_wide",
+    "new_table",
     "write",
     "write_json",
 ]
@@ -50,6 +53,26 @@ def show(renderable: RenderableType) -> None:
         screen.print(renderable)
     # Not printed by the console itself: a progress bar must see what is written above it.
     click.echo(shown.get(), nl=False)
+
+
+def new_table(title: str, *columns: str) -> Table:
+    """An empty table, drawn with lines that the place it goes to can show."""
+    from rich import box
+    from rich.table import Table
+
+    shape = box.ROUNDED if on_terminal() else box.ASCII2
+    made = Table(title=title, title_justify="left", title_style="bold", box=shape)
+    for column in columns:
+        made.add_column(column, overflow="fold")
+    return made
+
+
+def show_wide(table: Table, width: int) -> None:
+    """Print a table: on a terminal as wide as that is, elsewhere in so many columns."""
+    from rich.console import Console
+
+    given = None if on_terminal() else width
+    Console(file=sys.stdout, width=given, highlight=False).print(table)
 
 
 def write(*spans: Span) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from contracts.model import Rule
 from contracts.reader import read, vendors
 from sandbox.cli.comparison import Comparison
-from sandbox.cli.output import on_terminal, write
+from sandbox.cli.output import new_table, show_wide, write
 from sandbox.cli.payloads import Payload
 from sandbox.fates import Fate
 from sandbox.ledger import Total
@@ -85,10 +85,10 @@ def _row(payload: Payload, event: Event, fates: Mapping[str, Fate]) -> dict[str,
 def tables(events: Read, comparison: Comparison) -> None:
     """What each event comes to at each vendor, what that adds up to, and the rules behind it."""
     differing = [fates for fates in comparison.fates if _differs(fates)]
-    _print(_events_table(events, comparison))
-    _print(_totals_table(comparison))
+    show_wide(_events_table(events, comparison), WIDTH)
+    show_wide(_totals_table(comparison), WIDTH)
     if differing:
-        _print(_rules_table(differing))
+        show_wide(_rules_table(differing), WIDTH)
     for line in comparison.unset:
         write((f"Not set up: {line}", "yellow"))
     count = len(comparison.fates)
@@ -98,7 +98,7 @@ def tables(events: Read, comparison: Comparison) -> None:
 def _events_table(events: Read, comparison: Comparison) -> Table:
     from rich.text import Text
 
-    table = _table("Events, and what each vendor bills of them", "event", "vendor", "bills")
+    table = new_table("Events, and what each vendor bills of them", "event", "vendor", "bills")
     table.add_column("by rule", overflow="fold", ratio=1)
     for (payload, event), fates in zip(events, comparison.fates, strict=True):
         table.add_section()
@@ -113,7 +113,7 @@ def _events_table(events: Read, comparison: Comparison) -> Table:
 
 def _totals_table(comparison: Comparison) -> Table:
     titles = [read(vendor).title for vendor in comparison.accounts]
-    table = _table("What that adds up to", "customer", "meter")
+    table = new_table("What that adds up to", "customer", "meter")
     for title in titles:
         table.add_column(title, justify="right")
     for (customer, meter), totals in _places(comparison).items():
@@ -123,7 +123,7 @@ def _totals_table(comparison: Comparison) -> Table:
 
 
 def _rules_table(differing: Sequence[Mapping[str, Fate]]) -> Table:
-    table = _table("The rules by which they differ", "rule", "known as", "what it says")
+    table = new_table("The rules by which they differ", "rule", "known as", "what it says")
     for rule in _cited(differing):
         table.add_row(rule.id, rule.confidence, rule.sentence)
     return table
@@ -167,24 +167,3 @@ def _number(quantity: Number) -> Number:
 
 def _called(event: Event) -> str:
     return f"{event.type} {event.name}" if event.name else event.type
-
-
-def _table(title: str, *columns: str) -> Table:
-    from rich import box
-    from rich.table import Table
-
-    shape = box.ROUNDED if on_terminal() else box.ASCII2
-    table = Table(title=title, title_justify="left", title_style="bold", box=shape)
-    for column in columns:
-        table.add_column(column, overflow="fold")
-    return table
-
-
-def _print(table: Table) -> None:
-    """On a terminal as wide as it is; elsewhere wide enough to be read."""
-    import sys
-
-    from rich.console import Console
-
-    width = None if on_terminal() else WIDTH
-    Console(file=sys.stdout, width=width, highlight=False).print(table)
