@@ -11,10 +11,11 @@ import os
 import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import BufferedReader
-from itertools import chain
+from itertools import chain, groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, cast
 
@@ -67,7 +68,8 @@ class Payload:
 class Block:
     """Values that were read together, each with its line; `size` is in bytes of the file.
 
-    `sound` promises that all could be read: no value is Unread.
+    `sound` promises that all could be read: no value is Unread. `cut` says that the last may be
+    the beginning of one that is still being written.
     """
 
     file: str
@@ -75,6 +77,7 @@ class Block:
     values: Sequence[Any]
     size: int
     sound: bool = False
+    cut: bool = False
 
     def payloads(self) -> Iterator[Payload]:
         """Every value with its place."""
@@ -108,15 +111,14 @@ def _size(name: str) -> int:
 
 @contextmanager
 def _opened(name: str) -> Iterator[BufferedReader]:
-    if name == "-":
-        yield cast(BufferedReader, sys.stdin.buffer)
-        return
-    with ExitStack() as stack:
-        try:
-            stream = stack.enter_context(open(name, "rb"))
-        except OSError as fault:
-            raise UnusableFile(name, fault) from fault
-        yield stream
+    try:
+        if name == "-":
+            yield cast(BufferedReader, sys.stdin.buffer)
+            return
+        with open(name, "rb") as stream:
+            yield stream
+    except OSError as fault:
+        raise UnusableFile(name, fault) from fault
 
 
 def _neighbours(path: Path) -> list[str]:
@@ -169,12 +171,14 @@ def _by_line(name: str, chunks: Iterable[bytes]) -> Iterator[Block]:
     for chunk in chunks:
         raw = chunk.replace(b"\r\n", b"\n").removesuffix(b"\n")
         lines = raw.split(b"\n")
-        values = _values(lines, raw)
+        values, numbers = _values(lines, raw), range(first, first + len(lines))
+        size, cut = len(chunk), not chunk.endswith(b"\n")
         if values is not None:
-            yield Block(name, range(first, first + len(lines)), values, len(chunk), sound=True)
+            yield Block(name, numbers, values, size, sound=True, cut=cut)
         else:
-            kept = [(n, line) for n, line in enumerate(lines, first) if line.strip()]
-            yield Block(name, [n for n, _ in kept], [_value(line) for _, line in kept], len(chunk))
+            kept = [(n, line) for n, line in zip(numbers, lines, strict=True) if line.strip()]
+            found = [_value(line) for _, line in kept]
+            yield Block(name, [n for n, _ in kept], found, size, cut=cut)
         first += len(lines)
 
 
@@ -222,10 +226,12 @@ def _documents(name: str, chunks: Iterable[bytes]) -> Iterator[Block]:
     try:
         text = raw.decode()
     except UnicodeDecodeError as fault:
-        yield Block(name, [_line(raw, fault.start)], [Unread("the body is not UTF-8")], len(raw))
+        unread = [Unread("the body is not UTF-8")]
+        yield Block(name, [_line(raw, fault.start)], unread, len(raw), cut=True)
         return
-    for line, value in _in_a_row(text):
-        yield Block(name, [line], [value], 0)
+    for line, found in groupby(_in_a_row(text), key=itemgetter(0)):
+        values = [value for _, value in found]
+        yield Block(name, [line] * len(values), values, 0, cut=isinstance(values[-1], Unread))
 
 
 def _in_a_row(text: str) -> Iterator[tuple[int, Any]]:

@@ -55,9 +55,10 @@ class Run:
             await self.forwarder.drain()
 
     async def _read(self, source: Source) -> None:
-        read = await self.outbox.position(source.id) if source.id is not None else 0
+        place = source.place()
+        read = await self.outbox.position(place) if place is not None else 0
         with progress(size([source.name]), source.name) as advance:
-            async for piece in pieces(source, read):
+            async for piece in pieces(source, place, read):
                 self.forwarder.take(source.origin, piece.events, piece.position)
                 await self.forwarder.written()
                 self._complain(source, piece)

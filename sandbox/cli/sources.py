@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
-from itertools import islice
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -14,16 +15,18 @@ from typing import Any
 import orjson
 
 from contracts.model import MeterboxError
-from sandbox.cli.payloads import Block, Unread, blocks
+from sandbox.cli.payloads import Block, Unread, UnusableFile, blocks
 from translators.forwarding.outbox import Position
 
 __all__ = ["Piece", "Shrunk", "Source", "pieces"]
 
 MOST = 1_000
+FIRST = 64 * 1024
+"""Bytes of its first line by which a file is known."""
 
 
 class Shrunk(MeterboxError):
-    """A file has fewer lines than were read of it before: it is another file by the same name."""
+    """A file has fewer lines than were read of it before, and begins with the same."""
 
     def __init__(self, name: str, lines: int, read: int) -> None:
         super().__init__(
@@ -34,7 +37,7 @@ class Shrunk(MeterboxError):
 
 @dataclass(frozen=True)
 class Source:
-    """A file, or `-`. `id` is what its position is kept under; None keeps none."""
+    """A file, or `-`. `id` is what it is known by from one run to the next; None is forgotten."""
 
     name: str
     id: str | None
@@ -50,6 +53,19 @@ class Source:
     def origin(self) -> str:
         return self.id or "stdin"
 
+    def place(self) -> str | None:
+        """What its position is kept under; None keeps none. A file that begins with another line
+        is another file by the same name, as after a log was rotated. Raises UnusableFile."""
+        if self.name == "-" or not Path(self.name).is_file():
+            return self.id
+        try:
+            with open(self.name, "rb") as stream:
+                lines = iter(partial(stream.readline, FIRST), b"")
+                first = next(filter(None, map(bytes.strip, lines)), b"")
+        except OSError as fault:
+            raise UnusableFile(self.name, fault) from fault
+        return f"{self.id}#{sha256(first).hexdigest()[:16]}"
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -61,11 +77,11 @@ class Piece:
     size: int
 
 
-async def pieces(source: Source, read: int) -> AsyncIterator[Piece]:
+async def pieces(source: Source, place: str | None, read: int) -> AsyncIterator[Piece]:
     """Everything of a source behind its first `read` lines. Raises MeterboxError."""
     last = 0
     async for block in _aside(blocks(source.name)):
-        for piece in _split(source, block, read):
+        for piece in _split(place, block, read):
             yield piece
         last = max(last, *block.lines) if block.lines else last
     if last < read:
@@ -78,17 +94,20 @@ async def _aside(found: Iterator[Block]) -> AsyncIterator[Block]:
     loop = asyncio.get_running_loop()
     queue: asyncio.Queue[Block | BaseException | None] = asyncio.Queue(maxsize=4)
 
-    def hand_over(what: Block | BaseException | None) -> None:
-        asyncio.run_coroutine_threadsafe(queue.put(what), loop).result()
+    def hand_over(what: Block | BaseException | None) -> bool:
+        putting = queue.put(what)
+        try:
+            asyncio.run_coroutine_threadsafe(putting, loop).result()
+        except (RuntimeError, CancelledError):
+            putting.close()
+            return False  # the loop is gone, and nobody wants it any more
+        return True
 
     def read() -> None:
         try:
-            for block in found:
-                hand_over(block)
-            hand_over(None)
-        except RuntimeError:
-            return  # the loop is gone, and nobody wants it any more
-        except MeterboxError as fault:
+            if all(map(hand_over, found)):
+                hand_over(None)
+        except BaseException as fault:  # or whoever waits for the next would do so for ever
             hand_over(fault)
 
     Thread(target=read, name="reader", daemon=True).start()
@@ -98,17 +117,21 @@ async def _aside(found: Iterator[Block]) -> AsyncIterator[Block]:
         yield got
 
 
-def _split(source: Source, block: Block, read: int) -> Iterator[Piece]:
+def _split(place: str | None, block: Block, read: int) -> Iterator[Piece]:
     rows = [row for row in zip(block.lines, block.values, strict=True) if row[0] > read]
-    rows_left, share = iter(rows), block.size // max(1, -(-len(rows) // MOST))
-    while part := list(islice(rows_left, MOST)):
+    share = block.size // max(1, -(-len(rows) // MOST))
+    for start in range(0, len(rows), MOST):
+        part, after = rows[start : start + MOST], rows[start + MOST : start + MOST + 1]
+        if not after and block.cut and not isinstance(part[-1][1], Mapping):
+            after = part[-1:]  # whoever writes it may not be done: the next run reads it again
         events, unread = [], []
         for line, value in part:
             if isinstance(value, Mapping):
                 events.append(_identified(line, value))
             else:
                 unread.append((line, value.why if isinstance(value, Unread) else "is no object"))
-        at = None if source.id is None else Position(source.id, part[-1][0])
+        whole = [line for line, _ in part if not after or line < after[0][0]]
+        at = Position(place, whole[-1]) if place is not None and whole else None
         yield Piece(events, unread, at, share)
 
 
