@@ -122,7 +122,7 @@ class Lane:
     async def _claim(self) -> bool:
         """Take over what may be sent now, translated; what cannot be translated is settled."""
         batching = self._route.batching
-        most = 1 if self._breaker.open else batching.MOST if batching else self._room
+        most = 1 if self._breaker.open else self._sending.most if batching else self._room
         now = self._clock.now()
         claimed = await self._outbox.claim(
             self._route.destination.vendor, self._origin, now, most, ordered=self._terms.ordered

@@ -19,6 +19,7 @@ from translators.request import VendorRequest
 
 __all__ = ["Sending"]
 
+MOST_HALVINGS = 16
 READ_OF_BATCH = 16 * 1024 * 1024
 OF_CONTENT = (400, 409, 413, 422)
 """Refusals that one event may bring on all others of its batch; what else is refused, all are."""
@@ -41,7 +42,7 @@ class Sending:
         self._route, self._origin, self._outbox, self._courier = route, origin, outbox, courier
         self.now, self._backoff, self._breaker = now, backoff, breaker
         self._changed = changed
-        self._life = 0
+        self._life = self._halvings = 0
         self.closing = self.held_up = False
 
     def forget(self) -> None:
@@ -63,8 +64,11 @@ class Sending:
             attempt, failed = await self._try(parcel)
             tried = _noted(parcel.deliveries, attempt)
             if len(tried) > 1 and _of_content(attempt):
-                await self._search(tried, life)
+                self._halvings = min(self._halvings + 1, MOST_HALVINGS)
+                await self._search(parcel.deliveries, attempt, life)
                 return
+            if isinstance(attempt.outcome, Delivered):
+                self._halvings = max(self._halvings - 1, 0)
             if (half_sent := _half_sent(tried, attempt)) is None:
                 await self._finish(tried, attempt, parcel, failed, life)
                 return
@@ -89,30 +93,33 @@ class Sending:
         for delivery in alone:
             await self._send(together([delivery], None), life)
 
-    async def _search(self, suspects: Sequence[Delivery], life: int) -> None:
+    async def _search(self, suspects: Sequence[Delivery], refusal: Attempt, life: int) -> None:
         """Find one that the vendor refuses among those it refused together.
 
         Of each two halves one is sent; if the vendor takes it, the other has the bad one. What is
         left over when the first is refused goes with the next batch, so that one bad event costs
-        a request for each halving, and one more.
+        a request for each halving, and one more. It goes as it was: many bad ones would have each
+        other carry refusals by the hundred, and none was of it alone.
         """
+        refusals = [refusal]
         while len(suspects) > 1 and not self.closing and life == self._life:
             half = len(suspects) // 2
             first, second = suspects[:half], suspects[half:]
             parcel = together(first, self._route.batching)
             attempt, failed = await self._try(parcel)
-            first = _noted(first, attempt)
+            tried = _noted(first, *refusals, attempt)
             if isinstance(attempt.outcome, Delivered):
-                await self._finish(first, attempt, parcel, failed, life)
+                await self._finish(tried, attempt, parcel, failed, life)
                 suspects = second
                 continue
             self.held_up = True  # what was claimed after the second half is not to overtake it
-            if not (_of_content(attempt) and half > 1):
-                await self.put([*self._after(first, attempt, parcel), *second])
-                return
             await self.put(second)
+            if not (_of_content(attempt) and half > 1):
+                await self.put(self._after(tried, attempt, parcel))
+                return
+            refusals.append(attempt)
             suspects = first
-        await self._send(together(suspects, self._route.batching), life)
+        await self._send(together(_noted(suspects, *refusals), self._route.batching), life)
 
     async def _try(self, parcel: Parcel) -> tuple[Attempt, Collection[int]]:
         """What came of a try, and which deliveries a yes does not speak for, by their places."""
@@ -145,6 +152,12 @@ class Sending:
     ) -> None:
         """Put deliveries back that are to be tried again after this try."""
         await self.put(self._postponed(_noted(deliveries, attempt), retry))
+
+    @property
+    def most(self) -> int:
+        """Events that go together now: half as many after each batch that was refused, twice as
+        many after each that was not. Of bad ones alone, no more than one is sent in the end."""
+        return 1 if self.batching is None else max(self.batching.MOST >> self._halvings, 1)
 
     @property
     def batching(self) -> Batching | None:
@@ -182,12 +195,12 @@ class Sending:
         ]
 
 
-def _noted(deliveries: Sequence[Delivery], attempt: Attempt) -> list[Delivery]:
-    """The deliveries with one more try, which those with the same tries before share."""
+def _noted(deliveries: Sequence[Delivery], *more: Attempt) -> list[Delivery]:
+    """The deliveries with more tries, which those with the same tries before share."""
     shared: dict[int, tuple[Attempt, ...]] = {}
     for delivery in deliveries:
         if id(delivery.attempts) not in shared:
-            shared[id(delivery.attempts)] = (*delivery.attempts, attempt)
+            shared[id(delivery.attempts)] = (*delivery.attempts, *more)
     return [delivery.tried(shared[id(delivery.attempts)]) for delivery in deliveries]
 
 

@@ -129,6 +129,22 @@ def test_several_bad_events_are_all_found() -> None:
     assert beside.billed == 496
 
 
+def test_bad_events_alone_cost_little_more_than_a_request_for_each() -> None:
+    beside = Beside()
+    deliveries = beside.forward([event(n, **LATE) for n in range(200)])
+    assert {type(delivery.outcome) for delivery in deliveries} == {Dead}
+    assert beside.requests < 300
+    assert max(len(delivery.attempts) for delivery in deliveries) < 10
+
+
+def test_after_bad_events_batches_grow_again() -> None:
+    beside = Beside(concurrency=1)
+    beside.forward([event(n, **(LATE if n < 50 else {})) for n in range(5_000)])
+    sizes = [len(json.loads(exchange.request.body)["events"]) for exchange in beside.exchanges]
+    assert min(sizes) == 1
+    assert sizes[-2] == 500
+
+
 @pytest.mark.parametrize("kind", ["lost-reply", "reset", "status-after"])
 def test_a_batch_whose_fate_is_unknown_is_sent_again_and_billed_once(kind: Any) -> None:
     beside = Beside()
