@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from operator import itemgetter
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -85,7 +86,7 @@ class PostgresOutbox:
         else:
             rows = self._new(lane, await self._store.all(pgtables.CLAIM, values))
         self._hold(lane, rows)
-        return [_delivery(row, vendor, origin) for row in rows]
+        return [_delivery(row, vendor, origin) for row in sorted(rows, key=itemgetter(0))]
 
     async def due(self, vendor: str, origin: str, *, ordered: bool = False) -> datetime | None:
         query = pgtables.DUE_IN_ORDER if ordered else pgtables.DUE
