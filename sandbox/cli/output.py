@@ -17,11 +17,11 @@ __all__ = [
     "EXIT_CODES",
     "Span",
     "console",
+    "new_table",
     "on_terminal",
     "progress",
     "show",
     "show_wide",
-    "new_table",
     "write",
     "write_json",
 ]
