@@ -93,10 +93,12 @@ class Sandbox:
                     await running.enter_async_context(self.forwarding.forwarder)
                 yield
         finally:
-            if self.archive is not None:
-                self.archive.close()
-            if self.outbox is not None:
-                await self.outbox.close()
+            try:
+                if self.archive is not None:
+                    self.archive.close()
+            finally:
+                if self.outbox is not None:
+                    await self.outbox.close()
 
 
 def create_app(options: Options | None = None) -> Sandbox:

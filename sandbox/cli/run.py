@@ -63,7 +63,7 @@ class Run:
                 await self.forwarder.written()
                 self._complain(source, piece)
                 advance(piece.size)
-                while await self.outbox.waiting() > CROWD:
+                while await self.outbox.waiting() > CROWD and not await self.forwarder.idle():
                     await asyncio.sleep(0.05)
 
     def _complain(self, source: Source, piece: Piece) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
@@ -47,7 +48,8 @@ class Source:
         """`stdin` is what the standard input is called, when it is to be gone on with."""
         if name == "-":
             return cls(name, None if stdin is None else f"stdin:{stdin}")
-        return cls(name, f"file:{Path(name).resolve()}")
+        path = os.fsencode(Path(name).resolve())
+        return cls(name, f"file:{path.decode(errors='backslashreplace')}")
 
     @property
     def origin(self) -> str:

@@ -63,7 +63,7 @@ class Courier:
         most: int = READ,
     ) -> tuple[Attempt, bytes]:
         """Send once, and hand back the answer's body too, `most` bytes of it."""
-        line = f"{request.method} {_url(request, target)}"
+        line = f"{request.method} {_shown(_url(request, target))}"
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._sent(request, target, line, at, waited, most)
@@ -118,6 +118,13 @@ class Courier:
 
 def _url(request: VendorRequest, target: Target) -> str:
     return target.base_url.rstrip("/") + request.path
+
+
+def _shown(url: str) -> str:
+    """An address without the user and the password that it may hold."""
+    scheme, separator, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
 
 
 async def _beginning(response: httpx.Response, most: int) -> bytes:

@@ -156,5 +156,6 @@ def customer(event: Mapping[str, Any]) -> str | None:
     for name in ("userId", "anonymousId"):
         value = event.get(name)
         if isinstance(value, str) and value:
-            return value
+            # Half a character is no text to a database, and would keep it from all that comes.
+            return value.encode("utf-8", "backslashreplace").decode()
     return None

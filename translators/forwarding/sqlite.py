@@ -177,9 +177,11 @@ class SqliteOutbox:
         return self._dropped.get(origin, 0)
 
     async def close(self) -> None:
-        self._store.close()
-        if self._lock is not None:
-            os.close(self._lock)
+        try:
+            self._store.close()
+        finally:
+            if self._lock is not None:
+                os.close(self._lock)
 
     def _refuse(self, origin: str, when: str, most: int, added: int) -> None:
         """Settle those of an origin that are more than may wait: the newest."""

@@ -76,8 +76,10 @@ class Store:
         self._applied = 0
 
     def close(self) -> None:
-        self.flush()
-        self._db.close()
+        try:
+            self.flush()
+        finally:
+            self._db.close()
 
     def _apply(self) -> None:
         if self._applied == len(self._changes):
@@ -100,7 +102,7 @@ class Store:
         self._flushed = None
         try:
             self.flush()
-        except OutboxFault as fault:
+        except Exception as fault:  # or whoever waits would do so for ever
             flushed.set_exception(fault)
         else:
             flushed.set_result(None)

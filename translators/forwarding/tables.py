@@ -115,8 +115,11 @@ def locked(file: Path) -> int | None:
         import fcntl
     except ImportError:
         return None  # Windows: whoever starts two forwarders on one file is not told
-    file.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(f"{file}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(f"{file}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+    except OSError as fault:
+        raise OutboxFault(f"The outbox {file} cannot be used: {fault}.") from fault
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as fault:

@@ -112,11 +112,19 @@ class Forwarder:
 
     async def drain(self) -> None:
         """Return once nothing is pending. Raises Closed when that will not come."""
-        while not await self._outbox.idle():
+        while not await self.idle():
             if self._closing:
                 raise Closed(await self._outbox.waiting())
             self._changed.clear()
             await self._changed.wait()
+
+    async def idle(self) -> bool:
+        """Whether nothing waits for a destination; for one that is not served, something may."""
+        if await self._outbox.idle():
+            return True
+        if self._lanes:
+            return False
+        return not any(vendor in self._routes for vendor, _ in await self._outbox.lanes())
 
     async def __aenter__(self) -> Self:
         self._working = True
@@ -203,6 +211,7 @@ class Forwarder:
         """A lane that failed, or that another ended, is followed by a new one."""
         if self._lanes[vendor, origin][1] is task:
             del self._lanes[vendor, origin]
+            self._changed.set()
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
             LOG.error("deliveries to %s failed with %s", vendor, type(fault).__name__)

@@ -25,10 +25,13 @@ def join(requests: Sequence[VendorRequest]) -> VendorRequest:
 def failed(answer: bytes, requests: Sequence[VendorRequest]) -> Sequence[int]:
     """Those that a 201 names in `events_failed`, by their record ids (rule hyperline.batch.reply).
 
-    All of them where the answer cannot be read, for it may have named any.
+    All of them where the answer cannot be read, or names another: it may have meant any.
     """
+    ids = [request.body["record"]["id"] for request in requests]
     try:
         lost = {event["record"]["id"] for event in orjson.loads(answer)["events_failed"]}
     except (ValueError, TypeError, LookupError):
         return range(len(requests))
-    return [n for n, request in enumerate(requests) if request.body["record"]["id"] in lost]
+    if not lost <= set(ids):
+        return range(len(requests))
+    return [n for n, id in enumerate(ids) if id in lost]

@@ -1,6 +1,7 @@
 """Where a run reads on: every line that holds an event is taken in, and none is read as another."""
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -92,6 +93,11 @@ def test_another_file_by_the_same_name_is_read_from_its_start(runs: Runs) -> Non
     assert runs.over(f"{line(1)}\n{line(2)}\n") == ["1", "2"]
     assert runs.over(f"{line(3)}\n{line(4)}\n") == ["3", "4"]
     assert runs.over(f"{line(3)}\n{line(4)}\n{line(5)}\n") == ["5"]
+
+
+def test_a_name_that_is_no_text_is_one_to_the_outbox() -> None:
+    source = Source.named(os.fsdecode(b"/\xff.ndjson"), None)
+    assert source.origin == r"file:/\xff.ndjson"
 
 
 def test_a_file_that_lost_lines_is_refused(runs: Runs) -> None:

@@ -63,6 +63,12 @@ def test_an_attempt_tells_time_wait_line_status_answer_and_exchange() -> None:
     )
 
 
+@pytest.mark.parametrize("user", ["meter:secret@", "secret@", "a@b:secret@"])
+def test_an_attempt_does_not_tell_the_password_of_an_address(user: str) -> None:
+    told = attempt(Scripted(answer(200)), base_url=f"http://{user}v.test:80/orb/")
+    assert told.line == "POST http://v.test:80/orb/v1/ingest"
+
+
 def test_a_success_the_vendors_contract_does_not_name_is_no_success() -> None:
     assert isinstance(attempt(Scripted(answer(202))).outcome, Retry)
 

@@ -7,6 +7,7 @@ from random import Random
 from typing import Any
 
 import httpx
+import pytest
 
 from sandbox.clock import Clock
 from tests.translators.forwarding.scripted import (
@@ -136,3 +137,32 @@ def test_what_is_due_is_not_looked_for_while_there_is_no_room() -> None:
 
     asyncio.run(run())
     assert (len(vendor.bodies), outbox.asked < 5) == (100, True)
+
+
+def test_what_waits_for_a_vendor_that_is_not_served_holds_up_no_drain() -> None:
+    vendor, outbox = Scripted(answer(200)), SqliteOutbox()
+    outbox.add("wk", ["kana"], events("a"), frozen().now())
+
+    async def run() -> None:
+        async with forwarding(vendor, frozen(), outbox=outbox) as forwarder:
+            forwarder.take("wk", events("b"))
+            await forwarder.drain()
+            assert await forwarder.waiting() == 1
+
+    asyncio.run(run())
+    assert len(vendor.bodies) == 1
+
+
+@pytest.mark.parametrize("failed", [["m-1"], ["M-1"], ["m-1", "other"]])
+def test_a_batch_whose_answer_names_what_was_not_sent_is_sent_one_by_one(failed: list[str]) -> None:
+    body = {"events_failed": [{"record": {"id": id}} for id in failed]}
+    vendor = Scripted(answer(201, body), YES)
+
+    async def run() -> None:
+        async with asyncio.timeout(10), by_type(vendor, frozen()) as forwarder:
+            forwarder.take("wk", events("aaa"))
+            await forwarder.drain()
+
+    asyncio.run(run())
+    again = [["1"]] if failed == ["m-1"] else [["0"], ["1"], ["2"]]
+    assert ids(vendor.bodies) == [["0", "1", "2"], *again]

@@ -192,6 +192,16 @@ def test_events_come_back_as_they_went_in(engine: Engine) -> None:
     run(engine, test)
 
 
+def test_a_customer_may_be_named_by_half_a_character(engine: Engine) -> None:
+    async def test(outbox: Outbox) -> None:
+        outbox.add("wk", ["orb"], [event(n, userId="\ud83d") for n in (1, 2)], NOW)
+        await outbox.written()
+        assert ids(await claimed(outbox, most=1, ordered=True)) == ["m-1"]
+        assert await claimed(outbox, ordered=True) == []
+
+    run(engine, test)
+
+
 def test_many_who_wait_are_all_told(engine: Engine) -> None:
     async def test(outbox: Outbox) -> None:
         await asyncio.gather(*(added(outbox, n) for n in range(50)))
@@ -262,11 +272,32 @@ def test_a_file_has_one_forwarder_at_a_time(tmp_path: Path) -> None:
     asyncio.run(SqliteOutbox(tmp_path / "outbox.sqlite3").close())
 
 
+def test_a_place_where_no_file_can_be_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OutboxFault, match="cannot be used: .*Not a directory|File exists"):
+        SqliteOutbox(tmp_path / "file" / "outbox.sqlite3")
+
+
 def test_a_file_that_is_no_outbox_is_one_clear_line(tmp_path: Path) -> None:
     file = tmp_path / "outbox.sqlite3"
     file.write_text("this is no database, and it is long enough to be seen as none")
     with pytest.raises(OutboxFault, match="cannot be used: file is not a database"):
         SqliteOutbox(file)
+
+
+def test_an_outbox_that_cannot_be_written_is_closed_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "outbox.sqlite3"
+
+    async def test() -> None:
+        outbox = SqliteOutbox(file, patience=0.05)
+        with closing(sqlite3.connect(file, isolation_level=None)) as other:
+            other.execute("begin immediate")
+            outbox.add("wk", ["orb"], [event(1)], NOW)
+            with pytest.raises(OutboxFault, match="database is locked"):
+                await outbox.close()
+        await SqliteOutbox(file).close()
+
+    asyncio.run(test())
 
 
 def test_what_cannot_be_written_is_refused_and_kept_for_the_next_time(tmp_path: Path) -> None:
