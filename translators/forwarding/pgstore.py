@@ -58,8 +58,10 @@ class Address:
 
     def fault(self, fault: Exception) -> OutboxFault:
         """What went wrong with the database, in one line."""
-        lines = str(fault).strip().splitlines() or [type(fault).__name__]
-        told = lines[-1] if isinstance(fault, psycopg.OperationalError) else lines[0]
+        lines = [line.strip() for line in str(fault).splitlines()] or [type(fault).__name__]
+        if isinstance(fault, psycopg.OperationalError):  # all of it, but for what it asks us
+            lines = [" ".join(line for line in lines if not line.endswith("?"))]
+        told = lines[0]
         if self._password:
             told = told.replace(self._password, "***")
         return OutboxFault(f"The outbox {self.shown} cannot be used: {told.strip().rstrip('.')}.")

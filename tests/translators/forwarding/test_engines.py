@@ -86,6 +86,19 @@ def test_no_error_shows_the_password(tmp_path: Path, url: str) -> None:
     assert len(str(raised.value).splitlines()) == 1
 
 
+def test_a_database_that_does_not_answer_is_told_with_where_and_why() -> None:
+    async def test() -> None:
+        outbox = open_outbox("postgresql://me:hush@127.0.0.1:1/db")
+        try:
+            await outbox.idle()
+        finally:
+            await outbox.close()
+
+    where = r"The outbox postgresql://me@127\.0\.0\.1:1/db cannot be used: "
+    with pytest.raises(OutboxFault, match=rf"^{where}.*Connection refused\.$"):
+        asyncio.run(test())
+
+
 def test_without_its_driver_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "translators.forwarding.postgres", None)
     with pytest.raises(OutboxFault, match=r"pip install 'meterbox\[postgres\]'"):
