@@ -145,7 +145,7 @@ class Listed(Outbox, Protocol):
     """An outbox that tells at once of what it holds."""
 
     def of(self, origin: str) -> Sequence[Delivery]:
-        """An origin's deliveries as they stand, oldest first."""
+        """An origin's deliveries as they stand, oldest first, as many as it lists."""
 
     def dropped(self, origin: str) -> int:
         """How many settled deliveries of an origin are no longer kept."""

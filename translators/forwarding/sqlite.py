@@ -19,12 +19,12 @@ from translators.forwarding.tables import (
     DUE_IN_ORDER,
     EVENT,
     IN_ORDER,
+    LAST,
     OF_ORIGIN,
     ORDER,
     POSITION,
     PUT_BACK,
     SETTLE,
-    SETTLED,
     TAKE,
     WAIT,
     WAITING,
@@ -45,6 +45,7 @@ class SqliteOutbox:
 
     A file keeps everything and has one forwarder at a time. Of an origin in memory at most `most`
     deliveries wait, another event is dead on arrival, and the last `kept` settled ones stay.
+    Of a file's, `of` lists as many in each of an origin's lanes: those that are next, and the last.
     What cannot be written is kept for the next time; another program on the same file is waited
     for with `patience`, in seconds.
     """
@@ -61,6 +62,7 @@ class SqliteOutbox:
         self._lock = None if file is None else locked(file)
         self._store = Store(connected(file, patience))
         self._bounds = (most, kept) if file is None else None
+        self._listed = (f"{WAITING} order by w.number limit {most}", f"{LAST} limit {kept}")
         self._dropped: dict[str, int] = {}
         self._waiting: dict[str, int] = {}
         self._settled: dict[str, int] = {}
@@ -169,7 +171,7 @@ class SqliteOutbox:
             "select lane, vendor from lanes where origin = ? order by lane", (origin,)
         )
         for lane, vendor in lanes:
-            for query in (WAITING, SETTLED):
+            for query in self._listed:
                 found += self._read(query, (lane,), vendor, origin)
         return sorted(found, key=lambda delivery: delivery.number)
 

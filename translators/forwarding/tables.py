@@ -15,12 +15,12 @@ __all__ = [
     "EVENT",
     "FORMAT",
     "IN_ORDER",
+    "LAST",
     "OF_ORIGIN",
     "ORDER",
     "POSITION",
     "PUT_BACK",
     "SETTLE",
-    "SETTLED",
     "TAKE",
     "WAIT",
     "WAITING",
@@ -78,9 +78,9 @@ SETTLE = (
     " select ?, ?, ?, ?, ?, lane, number from waiting where lane = ? and number = ?"
 )
 WITHOUT = "delete from waiting where lane = ? and number = ?"
-SETTLED = (
+LAST = (
     "select s.number, accepted, body, s.sent, s.attempts, s.outcome, 0.0, null"
-    " from settled s join events using (number) where s.lane = ?1"
+    " from settled s join events using (number) where s.lane = ?1 order by s.number desc"
 )
 OF_ORIGIN = "(select lane from lanes where origin = ?)"
 

@@ -215,7 +215,7 @@ class Forwarder:
         fault = None if task.cancelled() else task.exception()
         if fault is not None:
             LOG.error("deliveries to %s failed with %s", vendor, type(fault).__name__)
-        if self._working and (task.cancelled() or isinstance(fault, MeterboxError)):
+        if self._working and (task.cancelled() or fault is not None):
             asyncio.get_running_loop().call_later(1, self._stir, vendor, origin)
 
     def _listed(self) -> Listed:

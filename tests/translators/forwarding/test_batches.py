@@ -232,15 +232,20 @@ class Faulty(SqliteOutbox):
 
     claims = 0
 
+    def __init__(self, fault: Exception) -> None:
+        super().__init__()
+        self.fault = fault
+
     async def claim(self, *which: Any, **more: Any) -> Sequence[Delivery]:
         self.claims += 1
         if self.claims == 2:
-            raise OutboxFault("The outbox cannot be used: it is away.")
+            raise self.fault
         return await super().claim(*which, **more)
 
 
-def test_when_the_outbox_was_away_everything_is_sent_after_all() -> None:
-    outbox = Faulty()
+@pytest.mark.parametrize("fault", [OutboxFault("it is away"), ValueError("a fault of ours")])
+def test_when_the_outbox_was_away_everything_is_sent_after_all(fault: Exception) -> None:
+    outbox = Faulty(fault)
     beside = Beside(outbox=outbox, batching=False, concurrency=8)
     found = beside.forward([event(n) for n in range(20)])
     assert [len(delivery.attempts) for delivery in found] == [1] * 20

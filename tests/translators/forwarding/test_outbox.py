@@ -248,6 +248,15 @@ def test_in_memory_the_oldest_settled_are_dropped_and_counted_by_origin() -> Non
     assert [outbox.dropped(origin) for origin in "ab"] == [0, 6]
 
 
+def test_of_a_file_not_more_is_listed_than_of_memory(tmp_path: Path) -> None:
+    """It keeps everything; whoever asks has to hold all of the answer."""
+    outbox = SqliteOutbox(tmp_path / "outbox.sqlite3", most=2, kept=3)
+    fill(outbox, 9)
+    outbox.add("wk", ["orb"], [event(n) for n in range(10, 15)], NOW)
+    assert ids(outbox.of("wk")) == ["m-6", "m-7", "m-8", "m-10", "m-11"]
+    asyncio.run(outbox.close())
+
+
 def test_in_memory_what_waits_is_never_dropped() -> None:
     outbox = SqliteOutbox(kept=1)
     outbox.add("wk", ["kana"], [event(7)], NOW)
