@@ -188,7 +188,8 @@ class Contract:
     `overlooked` are rules that its schemas here state and the vendor's own schema does not: a check
     of the contract alone passes over them. `counts` tells by which rules an event becomes a
     quantity, under the rule of the mapping that its name or amount came by. `deduplicates` is None
-    where no rule speaks of the same event sent twice.
+    where no rule speaks of the same event sent twice. `environment` has the variables by which the
+    vendor's own clients find it, of its `{url}` here and a `{key}`.
     """
 
     vendor: str
@@ -206,6 +207,7 @@ class Contract:
     overlooked: frozenset[str] = frozenset()
     counts: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     mounts: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     deduplicates: Memory | None = None
 
     def endpoint(self, name: str) -> Endpoint:

@@ -88,6 +88,7 @@ def _contract(folder: Path, document: dict[str, Any]) -> Contract:
         overlooked=frozenset(document.get("overlooked", [])),
         counts={rule: tuple(told) for rule, told in document.get("counts", {}).items()},
         mounts=document.get("mounts", {}),
+        environment=document.get("environment", {}),
         deduplicates=_memory(document.get("deduplicates"), rules, folder),
     )
 

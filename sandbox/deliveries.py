@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from translators.forwarding.terms import Terms
     from translators.forwarding.worker import Forwarder
 
-__all__ = ["Destination", "Forwarding", "connect"]
+__all__ = ["Destination", "Forwarding", "connect", "origin_of"]
 
 SEPARATOR = "\n"
 
@@ -54,7 +54,7 @@ class Forwarding:
 
     def accept(self, source: Account, events: Sequence[Mapping[str, Any]]) -> None:
         """Take events of a source key; `written` tells when they are safe."""
-        self.forwarder.take(_origin(source), events)
+        self.forwarder.take(origin_of(source), events)
 
     async def written(self) -> None:
         """Return once everything that was accepted is safe. Raises OutboxFault."""
@@ -62,11 +62,11 @@ class Forwarding:
 
     def told(self, source: Account) -> list[dict[str, Any]]:
         """A source key's deliveries, oldest first."""
-        return [_delivery(delivery) for delivery in self.forwarder.deliveries(_origin(source))]
+        return [_delivery(delivery) for delivery in self.forwarder.deliveries(origin_of(source))]
 
     def forget(self, source: Account) -> None:
         """Send none of a source key's pending deliveries, and tell of none that were made."""
-        self.forwarder.forget(_origin(source))
+        self.forwarder.forget(origin_of(source))
 
 
 def connect(
@@ -152,7 +152,7 @@ class _Origins:
         return self.accounts.find(vendor, handle) if separator else None
 
 
-def _origin(source: Account) -> str:
+def origin_of(source: Account) -> str:
     """An account without its key: the outbox keeps no secrets."""
     return f"{source.vendor}{SEPARATOR}{source.handle}"
 

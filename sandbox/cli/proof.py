@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from contracts.reader import read
-from sandbox.cli.output import show, write, write_json
+from sandbox.cli.output import new_table, show, write, write_json
 from sandbox.proving.bundle import How, written
 from sandbox.proving.case import Case
 from sandbox.proving.proof import Play, Proof, prove, smallest
@@ -15,7 +16,7 @@ from sandbox.proving.rehearsal import rehearsed
 
 __all__ = ["player", "shown"]
 
-TRIES = 400
+TRIES, ROUNDS = 400, 12
 ROWS = {
     "events": "sent",
     "expected": "to be billed",
@@ -34,7 +35,15 @@ TOLD = 5
 
 def player(how: How, target: str | None) -> tuple[Play, int]:
     """What plays a case, and how many times it may be played to find a smaller one."""
-    return rehearsed, TRIES
+    if how == "in-process":
+        return rehearsed, TRIES
+    if target is not None:
+        from sandbox.proving.target import played_by
+
+        return partial(played_by, target), ROUNDS
+    from sandbox.proving.processes import played
+
+    return played, ROUNDS
 
 
 def shown(case: Case, how: How, target: str | None, bundle: Path, *, as_json: bool) -> bool:
@@ -44,7 +53,7 @@ def shown(case: Case, how: How, target: str | None, bundle: Path, *, as_json: bo
     proof = prove(case, play, lenient=lenient)
     least = None
     if not proof.verdict.proven:
-        least = smallest(proof, play, tries=tries, lenient=lenient)
+        least, how = _least(proof, how, play, tries, lenient=lenient)
         bundle.write_text(written(least, how), encoding="utf-8")
     if as_json:
         write_json(_document(proof, bundle if least else None))
@@ -54,6 +63,15 @@ def shown(case: Case, how: How, target: str | None, bundle: Path, *, as_json: bo
         if least is not None:
             _tell_least(least, bundle)
     return proof.verdict.proven
+
+
+def _least(proof: Proof, how: How, play: Play, tries: int, *, lenient: bool) -> tuple[Proof, How]:
+    """The smallest case that goes wrong alike; in this process, if it does so there too."""
+    if how == "processes":
+        rehearsal = prove(replace(proof.case, kills=0), rehearsed)
+        if set(rehearsal.verdict.signature) & set(proof.verdict.signature):
+            return smallest(rehearsal, rehearsed, tries=TRIES), "in-process"
+    return smallest(proof, play, tries=tries, lenient=lenient), how
 
 
 def _document(proof: Proof, bundle: Path | None) -> dict[str, Any]:
@@ -70,12 +88,8 @@ def _document(proof: Proof, bundle: Path | None) -> dict[str, Any]:
 
 
 def _table(proof: Proof) -> None:
-    from rich import box
-    from rich.table import Table
-
     tallies = proof.verdict.tallies
-    table = Table(box=box.ASCII)
-    table.add_column("events")
+    table = new_table("", "events")
     for vendor in tallies:
         table.add_column(read(vendor).title, justify="right")
     for word, told in ROWS.items():

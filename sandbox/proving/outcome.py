@@ -39,10 +39,12 @@ class Played:
 
 
 def ends(deliveries: Iterable[Delivery]) -> dict[tuple[str, str], End]:
-    """How each delivery ended; of an event that was taken several times, the last."""
-    found = {}
+    """How each event ended; one that was taken several times, all in all."""
+    found: dict[tuple[str, str], End] = {}
     for delivery in deliveries:
         gone = isinstance(delivery.outcome, Dead | Filtered)
-        end = End(delivery.settled, gone, delivery.reason or "")
-        found[delivery.vendor, str(delivery.event.get("messageId"))] = end
+        name = delivery.vendor, str(delivery.event.get("messageId"))
+        before = found.get(name, End(settled=True, dead=False, reason=""))
+        reason = delivery.reason or before.reason
+        found[name] = End(before.settled and delivery.settled, before.dead or gone, reason)
     return found

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from sandbox.proving.case import Case
-from sandbox.proving.expectation import expected
+from sandbox.proving.expectation import Expectation, expected
 from sandbox.proving.hurry import hurried
 from sandbox.proving.outcome import Played
 from sandbox.proving.shrinking import shrunk
@@ -14,7 +14,7 @@ from sandbox.proving.verdict import Verdict, judged
 
 __all__ = ["Play", "Proof", "prove", "smallest"]
 
-Play = Callable[[Case], Played]
+Play = Callable[[Case, Expectation], Played]
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Proof:
 def prove(case: Case, play: Play, *, lenient: bool = False) -> Proof:
     """Play a case and compare the ledgers with what the translators say. Raises MeterboxError."""
     expectation = hurried(expected(case))
-    played = play(case)
+    played = play(case, expectation)
     verdict = judged(case, expectation, played, lenient=lenient)
     return Proof(case, played, verdict, tuple(expectation.unset))
 

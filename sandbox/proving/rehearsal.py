@@ -14,15 +14,16 @@ from typing import Any
 import httpx
 
 from sandbox.account import Account
-from sandbox.journal import Exchange
 from sandbox.proving.case import Case
+from sandbox.proving.child import TERMS
+from sandbox.proving.expectation import Expectation
 from sandbox.proving.hurry import hurried
 from sandbox.proving.outcome import Played, ends
 from sandbox.proving.place import Place, placed
+from sandbox.proving.tracing import watch
 from translators.forwarding.delivery import Target
 from translators.forwarding.inside import Inside
 from translators.forwarding.sqlite import SqliteOutbox
-from translators.forwarding.terms import Terms
 from translators.forwarding.worker import Destination, Forwarder
 
 __all__ = ["rehearsed"]
@@ -32,10 +33,9 @@ TOGETHER = 100
 ENDLESS = 1 << 40
 FEW = 1_000
 LONGEST = timedelta(days=2)
-TERMS = Terms(concurrency=8, breaker=5)
 
 
-def rehearsed(case: Case) -> Played:
+def rehearsed(case: Case, _: Expectation | None = None) -> Played:
     """Have the forwarder deliver the events to a sandbox in this process, to the end."""
     return hurried(_rehearsed(case))
 
@@ -46,8 +46,8 @@ async def _rehearsed(case: Case) -> Played:
     def now() -> datetime:
         return case.at + timedelta(seconds=loop.time())
 
-    place, trace = await placed(case, now), list[str]()
-    _watch(place, trace)
+    place = await placed(case, now)
+    trace = watch(place)
     async with _outbox(len(case.events)) as outbox:
         async with _forwarder(case, place, outbox, now) as forwarder:
             stuck = await _unless_stuck(_delivered(case, forwarder))
@@ -104,19 +104,6 @@ def _forwarder(case: Case, place: Place, outbox: SqliteOutbox, now: Any) -> Forw
 def _target(account: Account, inside: Inside) -> Any:
     target = Target(f"http://127.0.0.1/{account.vendor}", account.key, inside)
     return lambda _: target
-
-
-def _watch(place: Place, trace: list[str]) -> None:
-    """Have each exchange noted as it happens."""
-
-    def note(account: Account, exchange: Exchange) -> None:
-        fault = "" if exchange.fault is None else f" {exchange.fault.kind}"
-        line = f"{account.vendor} {exchange.number} {exchange.endpoint} {exchange.reply.status}"
-        trace.append(line + fault)
-
-    for vendor in place.accounts:
-        desk, _ = place.sandbox.switchboard.find(vendor, "POST", "/")
-        desk.note = note
 
 
 def _pieces(events: Sequence[Mapping[str, Any]]) -> Iterator[Sequence[Mapping[str, Any]]]:

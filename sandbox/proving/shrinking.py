@@ -63,7 +63,7 @@ def shrunk(
     *,
     tries: int,
 ) -> Case:
-    """Try the vendor alone, then fewer events and faults, as long as it goes `wrong`.
+    """Try the vendor alone, then fewer kills, events and faults, as long as it goes `wrong`.
 
     `exactly` is the case with each fault tied to the request that it struck.
     """
@@ -71,6 +71,9 @@ def shrunk(
     try:
         if vendor in case.settings:
             trials.better(replace(case, settings={vendor: case.settings[vendor]}))
+        while trials.best.kills > 1:
+            if not trials.better(replace(trials.best, kills=trials.best.kills // 2)):
+                break
         trials.fewer("events")
         trials.better(exactly(trials.best))
         size = None

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,12 +13,11 @@ from sandbox.faults import Fault
 from sandbox.proving.case import Case, Strike
 from sandbox.scenario import preset
 from sandbox.wiring import local
-from translators.forwarding.outbox import Delivery
+from tests.sandbox.proving.planted_child import planted_key
 from translators.forwarding.route import Route
-from translators.forwarding.sqlite import SqliteOutbox
 from translators.mapping import translated_vendors
 
-__all__ = ["AT", "acking_early", "case", "event", "new_keys", "planted_key", "struck"]
+__all__ = ["AT", "case", "event", "new_keys", "struck"]
 
 AT = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
@@ -58,28 +56,4 @@ def new_keys() -> Iterator[None]:
     """A forwarder that makes a new idempotency key for each try."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Route, "opened", planted_key(Route.opened))
-        yield
-
-
-def planted_key(opened: Any) -> Any:
-    def again(route: Route, delivery: Delivery) -> Delivery:
-        if not delivery.attempts:
-            made: Delivery = opened(route, delivery)
-            return made
-        other = {**delivery.event, "messageId": f"{delivery.event['messageId']}-again"}
-        made = opened(route, replace(delivery, event=other))
-        return replace(made, event=delivery.event)
-
-    return again
-
-
-@contextmanager
-def acking_early() -> Iterator[None]:
-    """An outbox that says that events are safe before they are."""
-
-    async def at_once(_: SqliteOutbox) -> None:
-        return
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(SqliteOutbox, "written", at_once)
         yield
