@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import closing
 from dataclasses import replace
@@ -279,6 +280,19 @@ def test_a_file_has_one_forwarder_at_a_time(tmp_path: Path) -> None:
         SqliteOutbox(tmp_path / "outbox.sqlite3")
     asyncio.run(first.close())
     asyncio.run(SqliteOutbox(tmp_path / "outbox.sqlite3").close())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps no such permissions")
+def test_a_file_and_those_beside_it_are_for_their_owner_alone(tmp_path: Path) -> None:
+    async def test() -> set[int]:
+        outbox = SqliteOutbox(tmp_path / "outbox.sqlite3")
+        await added(outbox, 1)
+        found = {file.name: file.stat().st_mode & 0o777 for file in tmp_path.iterdir()}
+        assert "outbox.sqlite3-wal" in found
+        await outbox.close()
+        return set(found.values())
+
+    assert asyncio.run(test()) == {0o600}
 
 
 def test_a_place_where_no_file_can_be_is_one_clear_line(tmp_path: Path) -> None:
