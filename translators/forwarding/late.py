@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib import import_module
@@ -125,15 +125,21 @@ class Backfilling:
         self._late, self._sending = late, sending
         self._one = asyncio.Lock()
 
-    async def send(self, parcel: Parcel) -> None:
+    def send(self, parcel: Parcel) -> Coroutine[Any, Any, None]:
         """Take a late parcel as far as it goes now."""
+        return self._send(parcel, self._sending.life)
+
+    async def _send(self, parcel: Parcel, life: int) -> None:
         async with self._one:
+            if self._sending.closing or life != self._sending.life:
+                await self._sending.go_on(parcel, life)  # which is nowhere: no backfill is opened
+                return
             id = await self._opened(parcel)
             if id is None:
                 return
             within = self._late.lateness.within
             moved = [d.opened((within(upcoming(d), id),)) for d in parcel.deliveries]
-            await self._sending.send(together(moved, self._sending.batching))
+            await self._sending.go_on(together(moved, self._sending.batching), life)
             for _ in range(TRIES):
                 attempt, _body = await self._sending.ask(self._late.lateness.closing(id))
                 if not isinstance(attempt.outcome, Retry):

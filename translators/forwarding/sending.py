@@ -42,12 +42,12 @@ class Sending:
         self._route, self._origin, self._outbox, self._courier = route, origin, outbox, courier
         self.now, self._backoff, self._breaker = now, backoff, breaker
         self._changed = changed
-        self._life = self._halvings = 0
+        self.life = self._halvings = 0
         self.closing = self.held_up = False
 
     def forget(self) -> None:
         """Whatever is under way now is the last of its delivery."""
-        self._life += 1
+        self.life += 1
 
     async def put(self, deliveries: Sequence[Delivery]) -> None:
         """Put deliveries back as they stand."""
@@ -57,10 +57,12 @@ class Sending:
     def send(self, parcel: Parcel) -> Coroutine[Any, Any, None]:
         """Take a parcel as far as it goes now: to its end, or to its next wait."""
         # The life at this moment: what is forgotten before it begins to be sent is not sent.
-        return self._send(parcel, self._life)
+        return self.go_on(parcel, self.life)
 
-    async def _send(self, parcel: Parcel, life: int) -> None:
-        while not self.closing and life == self._life:
+    async def go_on(self, parcel: Parcel, life: int) -> None:
+        """Send a parcel that is of this life; it is put back, or dropped with a life that is over,
+        where nothing is to be sent any more."""
+        while not self.closing and life == self.life:
             attempt, failed = await self._try(parcel)
             tried = _noted(parcel.deliveries, attempt)
             if len(tried) > 1 and _of_content(attempt):
@@ -74,7 +76,7 @@ class Sending:
                 return
             # It is not put back in between: another would claim it, and send the rest too.
             parcel = together([half_sent], None)
-        if life == self._life:
+        if life == self.life:
             await self.put(parcel.deliveries)
 
     async def _finish(
@@ -91,7 +93,7 @@ class Sending:
         if rest:
             await self.put(self._after(rest, attempt, parcel))
         for delivery in alone:
-            await self._send(together([delivery], None), life)
+            await self.go_on(together([delivery], None), life)
 
     async def _search(self, suspects: Sequence[Delivery], refusal: Attempt, life: int) -> None:
         """Find one that the vendor refuses among those it refused together.
@@ -102,7 +104,7 @@ class Sending:
         other carry refusals by the hundred, and none was of it alone.
         """
         refusals = [refusal]
-        while len(suspects) > 1 and not self.closing and life == self._life:
+        while len(suspects) > 1 and not self.closing and life == self.life:
             half = len(suspects) // 2
             first, second = suspects[:half], suspects[half:]
             parcel = together(first, self._route.batching)
@@ -119,7 +121,7 @@ class Sending:
                 return
             refusals.append(attempt)
             suspects = first
-        await self._send(together(_noted(suspects, *refusals), self._route.batching), life)
+        await self.go_on(together(_noted(suspects, *refusals), self._route.batching), life)
 
     async def _try(self, parcel: Parcel) -> tuple[Attempt, Collection[int]]:
         """What came of a try, and which deliveries a yes does not speak for, by their places."""

@@ -1,5 +1,6 @@
 """Events older than a vendor takes: told before they are sent, or brought in a backfill."""
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 from typing import Any
@@ -7,9 +8,10 @@ from typing import Any
 import pytest
 
 from sandbox.faults import Fault
-from tests.translators.forwarding.scripted import NOW
+from tests.translators.forwarding.scripted import NOW, Scripted, answer, forwarding, frozen, until
 from tests.translators.forwarding.test_batches import Beside, event
 from translators.forwarding.outcome import Dead, Delivered
+from translators.forwarding.terms import Terms
 
 RULE = "orb.ingest.grace-period"
 
@@ -93,3 +95,31 @@ def test_a_bad_event_among_late_ones_costs_no_other() -> None:
     assert isinstance(dead.outcome, Dead)
     assert dead.outcome.rule == "orb.ingest.primitives"
     assert beside.billed == 49
+
+
+def paths_after(act: str) -> list[str]:
+    """What is sent when something happens to months of usage while its first backfill is opened."""
+    vendor = Scripted(answer(200, {"id": "b-1"}))
+    vendor.gate = asyncio.Event()
+
+    async def run() -> None:
+        terms = Terms(late="backfill")
+        async with forwarding(vendor, frozen(), terms=terms, batching=True) as forwarder:
+            forwarder.take("wk", [aged(n, days=40 * n) for n in range(1, 5)])
+            await until(lambda: vendor.under_way == 1)
+            done = asyncio.ensure_future(forwarder.close()) if act == "close" else None
+            if done is None:
+                forwarder.forget("wk")
+            await asyncio.sleep(0)
+            assert vendor.gate is not None
+            vendor.gate.set()
+            await (done or forwarder.drain())
+            assert await forwarder.waiting() == (4 if act == "close" else 0)
+
+    asyncio.run(run())
+    return [path.removeprefix("/orb/v1/") for path in vendor.paths]
+
+
+@pytest.mark.parametrize("act", ["close", "forget"])
+def test_no_other_backfill_is_opened_and_nothing_sent_when_it_is_over(act: str) -> None:
+    assert paths_after(act) == ["events/backfills", "events/backfills/b-1/close"]
