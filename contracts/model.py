@@ -189,7 +189,8 @@ class Contract:
     of the contract alone passes over them. `counts` tells by which rules an event becomes a
     quantity, under the rule of the mapping that its name or amount came by. `deduplicates` is None
     where no rule speaks of the same event sent twice. `environment` has the variables by which the
-    vendor's own clients find it, of its `{url}` here and a `{key}`.
+    vendor's own clients find it, of its `{url}` here and a `{key}`; `base` is the path that a base
+    URL given to them ends in.
     """
 
     vendor: str
@@ -209,6 +210,7 @@ class Contract:
     mounts: Mapping[str, str] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     deduplicates: Memory | None = None
+    base: str = ""
 
     def endpoint(self, name: str) -> Endpoint:
         return self._by_name[name]

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from contracts.folders import folders
 from contracts.model import (
     Auth,
     Contract,
@@ -29,13 +30,13 @@ PACKAGES = ("contracts", "sandbox", "translators", "fixtures")
 
 def vendors() -> list[str]:
     """Names of all vendors, sorted: every folder of this package that holds a contract.json."""
-    return sorted({folder.name for folder in _folders()})
+    return sorted({folder.name for folder in folders()})
 
 
 @cache
 def read(vendor: str) -> Contract:
     """The contract of one vendor. Raises UnknownVendor, or ContractFault naming the file."""
-    for folder in _folders():
+    for folder in folders():
         if folder.name == vendor:
             return read_folder(folder)
     raise UnknownVendor(vendor, known=vendors())
@@ -89,6 +90,7 @@ def _contract(folder: Path, document: dict[str, Any]) -> Contract:
         counts={rule: tuple(told) for rule, told in document.get("counts", {}).items()},
         mounts=document.get("mounts", {}),
         environment=document.get("environment", {}),
+        base=document.get("base", ""),
         deduplicates=_memory(document.get("deduplicates"), rules, folder),
     )
 
@@ -190,12 +192,6 @@ class _Schemas:
                 bundle[name] = self._bundled(name, bundle)
             return {**node, "$ref": f"#/$defs/{name}"}
         return {key: self._rewritten(value, bundle) for key, value in node.items()}
-
-
-def _folders() -> Iterator[Path]:
-    for root in import_module("contracts").__path__:
-        for file in sorted(Path(root).glob("*/contract.json")):
-            yield file.parent
 
 
 def _text(file: Path) -> str:

@@ -15,9 +15,10 @@ from sandbox.reply import Decision, Refusal, Reply, Request
 if TYPE_CHECKING:
     from sandbox.room import Call, Operation
 
-__all__ = ["InFlight", "Once", "Policy", "Replay", "echoed", "once"]
+__all__ = ["REPLAY", "InFlight", "Once", "Policy", "Replay", "echoed", "once"]
 
 
+REPLAY = "a replay of the first reply; nothing was done again"
 SWEEP = 1024
 """Replies that are too old are forgotten once in so many new ones."""
 
@@ -159,8 +160,7 @@ def _replayed(call: Call, key: str, policy: Policy) -> Decision | None:
         why = "this Idempotency-Key came before, with another request"
         raise Refusal(policy.misused(key), [Violation("$", why, key, policy.rule)])
     marked = replace(kept.reply, headers=kept.reply.headers + policy.replayed)
-    why = "a replay of the first reply; nothing was done again"
-    return Decision(marked, findings=(Violation("$", why, key, policy.rule),))
+    return Decision(marked, findings=(Violation("$", REPLAY, key, policy.rule),))
 
 
 def _first(call: Call, key: str, operation: Operation, policy: Policy) -> Decision:

@@ -84,10 +84,24 @@ def test_generated_parts_are_current() -> None:
     assert README.read_text() == written(README.read_text())
 
 
-@pytest.mark.parametrize("program", blocks("python"))
+def suites() -> list[str]:
+    """Programs that begin with the name of a file that pytest runs."""
+    return [program for program in blocks("python") if program.startswith("# test_")]
+
+
+@pytest.mark.parametrize("program", [p for p in blocks("python") if p not in suites()])
 def test_programs_run(program: str) -> None:
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("program", suites())
+def test_tests_pass(program: str, tmp_path: Path) -> None:
+    (tmp_path / "test_it.py").write_text(program)
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    env = {name: value for name, value in os.environ.items() if name != "METERBOX_URL"}
+    done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert re.search(r"^[1-9] passed", done.stdout, re.MULTILINE), done.stdout
 
 
 def test_commands_run_in_order() -> None:

@@ -1,0 +1,1 @@
+"""What tests of others have of a sandbox: accounts over HTTP, and words for what went wrong."""

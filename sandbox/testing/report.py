@@ -1,0 +1,134 @@
+"""What went wrong in a test, as a colleague would tell it: the request, the finding, the rule,
+where the rule is written, and what to do."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from contracts.model import Rule, Switch
+from sandbox.testing.exchanges import Exchange, Finding
+
+if TYPE_CHECKING:
+    from sandbox.testing.account import VendorAccount
+
+__all__ = ["broken", "excerpt", "told", "unbroken"]
+
+CHANGES = {
+    r"^'(.+)' is a required property": "add {0!r} to {where}.",
+    r"is not of type (.+)$": "send {where} as {0}.",
+    r"is not one of (\[.+\])$": "send one of {0} as {where}.",
+    r"^Additional properties are not allowed": "leave {where} out.",
+}
+"""By what a finding says: what to do."""
+MOST = 3
+WIDTH = 400
+COLUMN = 96
+
+
+def told(account: VendorAccount, troubles: Sequence[Exchange]) -> str:
+    """What a test did not look at and should have: the first few in full, the others counted."""
+    parts = [_trouble(account, exchange) for exchange in troubles[:MOST]]
+    if len(troubles) > MOST:
+        parts.append(f"And {len(troubles) - MOST} more at {account.contract.title}.")
+    return "\n\n".join(parts)
+
+
+def unbroken(account: VendorAccount, rule: str) -> str:
+    """Why a test that waits for a rule to be broken fails."""
+    lines = [f"No request at {account.contract.title} broke {rule}."]
+    came = [
+        f"  {exchange!r} {' '.join(exchange.blind('rules'))}".rstrip()
+        for exchange in account.exchanges
+    ]
+    return "\n".join([*lines, "What came:", *(came or ["  nothing with this key"])])
+
+
+def broken(account: VendorAccount, exchange: Exchange) -> Iterator[str]:
+    """A request and its findings, a line each."""
+    whole = exchange.whole
+    yield f"    sent      {excerpt(whole['request']['body'])}"
+    yield f"    answered  {excerpt(whole['response']['body'])}"
+    for given in whole["findings"]:
+        yield from _finding(account, Finding(**given))
+
+
+def excerpt(body: Any) -> str:
+    """The beginning of a body, on one line."""
+    text = body if isinstance(body, str) else json.dumps(body, default=str)
+    text = " ".join(text.split()) or "nothing"
+    return text if len(text) <= WIDTH else f"{text[:WIDTH]}… ({len(text)} characters)"
+
+
+def _trouble(account: VendorAccount, exchange: Exchange) -> str:
+    status, rules = exchange.blind("status"), exchange.blind("rules")
+    refused = exchange.blind("verdict") == "refused"
+    what = "was refused" if refused else "broke a rule and was not refused"
+    name = f"{account.contract.title}: {exchange.method} {exchange.path}"
+    lines = [f"{name} was answered {status}: it {what}, and the test did not look at it."]
+    lines += broken(account, exchange)
+    fates = ", ".join(f"{count} {name}" for name, count in exchange.blind("outcomes").items())
+    lines += [f"    events    {fates}"] if fates else []
+    lines.append(_meant(account, rules))
+    return "\n".join(lines)
+
+
+def _meant(account: VendorAccount, rules: Sequence[str]) -> str:
+    if not rules:
+        look = f"{account.vendor}.exchanges[-1].status"
+        return f"    Meant to happen? Then look at it in the test, with {look} for example."
+    return (
+        f'    Meant to happen? Then say so: {account.vendor}.assert_violation("{rules[0]}") in the '
+        f'test,\n    or @pytest.mark.meterbox(allow="{rules[0]}") on it.'
+    )
+
+
+def _finding(account: VendorAccount, found: Finding) -> Iterator[str]:
+    rule = account.rules.get(found.rule)
+    yield f"    at {found.path}: {found.message}"
+    if found.path != "$":
+        yield f"        value   {excerpt(found.value)}"
+    yield from _wrapped("rule", f"{found.rule}: {rule.sentence if rule else ''}")
+    read = f", read {rule.read}" if rule else ""
+    yield from _wrapped("source", f"{found.source} ({found.confidence}{read})")
+    yield from _wrapped("fix", _fix(account, found, rule))
+
+
+def _fix(account: VendorAccount, found: Finding, rule: Rule | None) -> str:
+    fix = _change(found)
+    if rule is None or rule.switch is None:
+        return fix
+    switch = f"{account.vendor}.settings[{rule.id!r}] = {_values(rule.switch)}"
+    return f"{fix} Is your account set up otherwise? {switch}"
+
+
+def _change(found: Finding) -> str:
+    """What to change in the request, as far as the finding tells."""
+    name = found.path.rpartition(".")[2]
+    if found.suggestion is not None:
+        return f"write {found.suggestion!r} in the place of {name!r}."
+    where = "the request" if found.path == "$" else found.path
+    for pattern, change in CHANGES.items():
+        told = re.search(pattern, found.message)
+        if told is not None:
+            return change.format(*told.groups(), where=where)
+    return f"change {where} as the rule says."
+
+
+def _values(switch: Switch) -> str:
+    """What the switch may be, other than it is."""
+    if switch.kind == "duration":
+        return "'36h', or another length of time"
+    if switch.kind == "boolean":
+        return repr(not switch.default)
+    others = [repr(value) for value in switch.values if value != switch.default]
+    return " or ".join(others) or "another whole number"
+
+
+def _wrapped(name: str, text: str) -> list[str]:
+    lines = wrap(text, COLUMN - 16, break_long_words=False, break_on_hyphens=False) or [""]
+    first = f"        {name:<8}{lines[0]}"
+    return [first, *(" " * 16 + line for line in lines[1:])]
