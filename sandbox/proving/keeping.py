@@ -8,6 +8,7 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from signal import SIGKILL
+from threading import Lock
 
 from contracts.model import MeterboxError
 from sandbox.proving.child import STOP, WAITING, Order
@@ -37,6 +38,7 @@ class Keeper:
         self._process: ForkServerProcess | None = None
         self._line: Connection | None = None
         self._up = asyncio.Event()
+        self._lock, self._killable = Lock(), False
         self._keeping: asyncio.Task[None] | None = None
         self._port = self.kills = 0
 
@@ -76,12 +78,13 @@ class Keeper:
 
     def kill(self) -> bool:
         """kill -9, from any thread; whether there was one to be killed."""
-        process = self._process
-        if process is None or not self._up.is_set() or process.exitcode is not None:
-            return False
-        self._up.clear()
-        process.kill()
-        return True
+        with self._lock:
+            if not self._killable:
+                return False
+            self._killable = False
+            assert self._process is not None
+            self._process.kill()
+            return True
 
     async def stop(self) -> None:
         """Have the one that lives finish what is under way, and end."""
@@ -90,6 +93,8 @@ class Keeper:
         assert self._line is not None
         assert self._process is not None
         self._keeping.cancel()
+        with self._lock:
+            self._killable = False
         self._line.send(STOP)
         await asyncio.to_thread(self._process.join, PATIENCE)
 
@@ -99,6 +104,8 @@ class Keeper:
             assert self._process is not None
             await self._gone(self._process.sentinel)
             self._up.clear()
+            with self._lock:
+                self._killable = False
             self._process.join()
             code = self._process.exitcode
             if code != -SIGKILL:
@@ -120,6 +127,8 @@ class Keeper:
             except EOFError:
                 return  # it ended: its keeper will see
             self._up.set()
+            with self._lock:
+                self._killable = True
 
     async def _until_up(self) -> None:
         assert self._keeping is not None
