@@ -71,6 +71,8 @@ def test_what_a_killed_one_had_claimed_another_delivers_and_each_event_is_billed
             killed.end(signal.SIGKILL)
         assert count(database, "distinct owner") == 2
         with psycopg.connect(database) as db:  # a minute later
+            # The whole table first: row by row it could wait for who waits for it.
+            db.execute("lock table meterbox.waiting in exclusive mode")
             db.execute("update meterbox.waiting set lease = now()")
         assert forward(file, *to, outbox=database).returncode == 0
         vendors.until(lambda: count(database) == 0)
