@@ -8,7 +8,12 @@ from itertools import chain
 
 import click
 
-from sandbox.cli.destination import moment, refuse_strangers, vendor_settings
+from sandbox.cli.destination import (
+    moment,
+    refuse_strangers,
+    vendor_settings,
+    vendor_settings_option,
+)
 from sandbox.cli.output import EXIT_CODES
 from sandbox.cli.payloads import Payload, Unread, blocks
 from translators.event import BadEvent, Event, parse
@@ -19,13 +24,7 @@ __all__ = ["command"]
 
 @click.command(epilog=EXIT_CODES)
 @click.argument("file", metavar="EVENTS|-")
-@click.option(
-    "--setting",
-    "pairs",
-    metavar="VENDOR.NAME=VALUE",
-    multiple=True,
-    help="A setting of a vendor's destination; VENDOR.NAME.KEY=VALUE for one entry of a map.",
-)
+@vendor_settings_option
 @click.option(
     "--at", metavar="TIME|now", help="When all events come; else each when it says that it did."
 )

@@ -27,6 +27,7 @@ __all__ = [
     "refuse_strangers",
     "settings_options",
     "vendor_settings",
+    "vendor_settings_option",
 ]
 
 EXACT = 2**53
@@ -65,6 +66,17 @@ def settings_options(command: Decorated) -> Decorated:
         help="A setting of the destination; NAME.KEY=VALUE for one entry of a map.",
     )
     return one(from_file(command))
+
+
+def vendor_settings_option(command: Decorated) -> Decorated:
+    """The option --setting of commands for several vendors, which comes as `pairs`."""
+    return click.option(
+        "--setting",
+        "pairs",
+        metavar="VENDOR.NAME=VALUE",
+        multiple=True,
+        help="A setting of a vendor's destination; VENDOR.NAME.KEY=VALUE for one entry of a map.",
+    )(command)
 
 
 def destination(vendor: str, pairs: Sequence[str], file: str | None) -> Translate:

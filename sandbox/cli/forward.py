@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import click
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sandbox.config import Config
     from sandbox.deliveries import Destination
     from translators.forwarding.outbox import Outbox
+    from translators.forwarding.terms import Mode
 
 __all__ = ["command"]
 
@@ -71,7 +72,7 @@ def command(
     name: str | None,
     ordered: bool,
     one_by_one: bool,
-    late: Literal["dead", "send", "backfill"],
+    late: Mode,
     config: Path | None,
     as_json: bool,
 ) -> None:

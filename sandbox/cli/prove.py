@@ -10,7 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from contracts.model import BadValue, MeterboxError
-from sandbox.cli.destination import moment, refuse_strangers, vendor_settings
+from sandbox.cli.destination import (
+    moment,
+    refuse_strangers,
+    vendor_settings,
+    vendor_settings_option,
+)
 
 if TYPE_CHECKING:
     from sandbox.faults import Fault
@@ -46,13 +51,7 @@ EXITS = "Exit codes: 0 proven; 1 usage was lost, doubled or billed otherwise; 2 
     "where they go. The ledgers are read when it exits.",
 )
 @click.option("--only", multiple=True, metavar="VENDOR", help="This vendor and no other.")
-@click.option(
-    "--setting",
-    "pairs",
-    metavar="VENDOR.NAME=VALUE",
-    multiple=True,
-    help="A setting of a vendor's destination; VENDOR.NAME.KEY=VALUE for one entry of a map.",
-)
+@vendor_settings_option
 @click.option(
     "--at", metavar="TIME|now", help="The vendors' time; else when the last event says it came."
 )

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import islice
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 from contracts import durations
 from contracts.reader import read
@@ -18,11 +18,11 @@ from translators.forwarding.outcome import Dead, Delivered, Retry
 from translators.forwarding.parcel import Parcel, together, upcoming
 from translators.forwarding.route import Batching
 from translators.forwarding.sending import Sending
+from translators.forwarding.terms import Mode
 from translators.request import VendorRequest
 
-__all__ = ["Backfilling", "Late", "Lateness", "Mode", "lateness"]
+__all__ = ["Backfilling", "Late", "Lateness", "lateness"]
 
-Mode = Literal["send", "dead", "backfill"]
 TRIES = 3
 
 

@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-__all__ = ["Terms"]
+__all__ = ["Mode", "Terms"]
+
+Mode = Literal["send", "dead", "backfill"]
+"""What is done with usage that is older than a vendor takes."""
 
 
 @dataclass(frozen=True)
@@ -19,5 +22,5 @@ class Terms:
     concurrency: int = 8
     ordered: bool = False
     breaker: int | None = None
-    late: Literal["send", "dead", "backfill"] = "send"
+    late: Mode = "send"
     settings: Mapping[str, Any] = field(default_factory=dict)

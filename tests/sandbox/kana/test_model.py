@@ -8,20 +8,20 @@ from typing import Any, ClassVar
 
 import orjson
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
     initialize,
     invariant,
     rule,
-    run_state_machine_as_test,
 )
 
 from sandbox.app import Options, create_app
 from sandbox.clock import iso
 from sandbox.reply import Request
 from tests.sandbox.kana.model import BINARY, MICROSECOND, PACKAGES, Model, Part, Subscription
+from tests.walking import walked
 
 EXAMPLES, STEPS = 60, 50
 KEY = "prv_test_model"
@@ -232,21 +232,7 @@ class Both(RuleBasedStateMachine):
 
 def run(model: Callable[[], Model], phases: tuple[Phase, ...]) -> int:
     """How many steps were taken without Kana and model parting."""
-    steps: list[int] = []
-    machine = type("Both", (Both,), {"make": staticmethod(model), "steps": steps})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            derandomize=True,
-            deadline=None,
-            database=None,
-            phases=phases,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    return len(steps)
+    return walked(Both, model, phases, examples=EXAMPLES, steps=STEPS)
 
 
 def test_kana_and_model_never_part() -> None:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import Phase
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -16,13 +16,13 @@ from hypothesis.stateful import (
     invariant,
     precondition,
     rule,
-    run_state_machine_as_test,
 )
 
 from sandbox.app import Options, create_app
 from tests.acme import NOW
 from tests.sandbox.orb.conversation import Conversation
 from tests.sandbox.orb.model import GRACE, Backfill, Event, Model, Record
+from tests.walking import walked
 
 EXAMPLES, STEPS = 100, 50
 ORB = create_app(Options(vendors=["orb"], source=lambda: NOW))
@@ -301,21 +301,7 @@ class Both(RuleBasedStateMachine):
 
 def run(model: Callable[[], Model], phases: tuple[Phase, ...]) -> int:
     """How many steps were taken without room and model parting."""
-    steps: list[int] = []
-    machine = type("Both", (Both,), {"make": staticmethod(model), "steps": steps})
-    run_state_machine_as_test(
-        machine,
-        settings=settings(
-            max_examples=EXAMPLES,
-            stateful_step_count=STEPS,
-            derandomize=True,
-            deadline=None,
-            database=None,
-            phases=phases,
-            suppress_health_check=list(HealthCheck),
-        ),
-    )
-    return len(steps)
+    return walked(Both, model, phases, examples=EXAMPLES, steps=STEPS)
 
 
 def test_room_and_model_never_part() -> None:
