@@ -3,29 +3,20 @@ where the rule is written, and what to do."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from contracts.model import Rule, Switch
+from sandbox.reports.findings import excerpt, fix
 from sandbox.testing.exchanges import Exchange, Finding
 
 if TYPE_CHECKING:
     from sandbox.testing.account import VendorAccount
 
-__all__ = ["broken", "excerpt", "told", "unbroken"]
+__all__ = ["broken", "told", "unbroken"]
 
-CHANGES = {
-    r"^'(.+)' is a required property": "add {0!r} to {where}.",
-    r"is not of type (.+)$": "send {where} as {0}.",
-    r"is not one of (\[.+\])$": "send one of {0} as {where}.",
-    r"^Additional properties are not allowed": "leave {where} out.",
-}
-"""By what a finding says: what to do."""
 MOST = 3
-WIDTH = 400
 COLUMN = 96
 
 
@@ -54,13 +45,6 @@ def broken(account: VendorAccount, exchange: Exchange) -> Iterator[str]:
     yield f"    answered  {excerpt(whole['response']['body'])}"
     for given in whole["findings"]:
         yield from _finding(account, Finding(**given))
-
-
-def excerpt(body: Any) -> str:
-    """The beginning of a body, on one line."""
-    text = body if isinstance(body, str) else json.dumps(body, default=str)
-    text = " ".join(text.split()) or "nothing"
-    return text if len(text) <= WIDTH else f"{text[:WIDTH]}… ({len(text)} characters)"
 
 
 def _trouble(account: VendorAccount, exchange: Exchange) -> str:
@@ -98,24 +82,11 @@ def _finding(account: VendorAccount, found: Finding) -> Iterator[str]:
 
 
 def _fix(account: VendorAccount, found: Finding, rule: Rule | None) -> str:
-    fix = _change(found)
+    told = fix(found.path, found.message, found.suggestion)
     if rule is None or rule.switch is None:
-        return fix
+        return told
     switch = f"{account.vendor}.settings[{rule.id!r}] = {_values(rule.switch)}"
-    return f"{fix} Is your account set up otherwise? {switch}"
-
-
-def _change(found: Finding) -> str:
-    """What to change in the request, as far as the finding tells."""
-    name = found.path.rpartition(".")[2]
-    if found.suggestion is not None:
-        return f"write {found.suggestion!r} in the place of {name!r}."
-    where = "the request" if found.path == "$" else found.path
-    for pattern, change in CHANGES.items():
-        told = re.search(pattern, found.message)
-        if told is not None:
-            return change.format(*told.groups(), where=where)
-    return f"change {where} as the rule says."
+    return f"{told} Is your account set up otherwise? {switch}"
 
 
 def _values(switch: Switch) -> str:
