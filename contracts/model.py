@@ -127,6 +127,20 @@ class Auth:
 
 
 @dataclass(frozen=True, slots=True)
+class Live:
+    """How a key looks that real money hangs on: `pattern` is of the whole key.
+
+    `assumed` is a guess by its length: such a vendor tells no live key from a test key.
+    """
+
+    pattern: str
+    sentence: str
+    source: str
+    read: str
+    confidence: Confidence
+
+
+@dataclass(frozen=True, slots=True)
 class Limit:
     """A vendor's rate limit: so many requests (or events) in so many seconds.
 
@@ -190,7 +204,7 @@ class Contract:
     quantity, under the rule of the mapping that its name or amount came by. `deduplicates` is None
     where no rule speaks of the same event sent twice. `environment` has the variables by which the
     vendor's own clients find it, of its `{url}` here and a `{key}`; `base` is the path that a base
-    URL given to them ends in.
+    URL given to them ends in. `live` tells live keys, where that is known or guessed.
     """
 
     vendor: str
@@ -211,6 +225,7 @@ class Contract:
     environment: Mapping[str, str] = field(default_factory=dict)
     deduplicates: Memory | None = None
     base: str = ""
+    live: Live | None = None
 
     def endpoint(self, name: str) -> Endpoint:
         return self._by_name[name]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
@@ -16,6 +17,7 @@ from contracts.model import (
     ContractFault,
     Endpoint,
     Limit,
+    Live,
     Memory,
     Rule,
     Switch,
@@ -92,7 +94,19 @@ def _contract(folder: Path, document: dict[str, Any]) -> Contract:
         environment=document.get("environment", {}),
         base=document.get("base", ""),
         deduplicates=_memory(document.get("deduplicates"), rules, folder),
+        live=_live(document.get("live"), folder),
     )
+
+
+def _live(entry: Mapping[str, Any] | None, folder: Path) -> Live | None:
+    if entry is None:
+        return None
+    live = Live(**entry)
+    try:
+        re.compile(live.pattern)
+    except re.error as fault:
+        raise ContractFault(folder / "contract.json", f"live: no pattern: {fault}") from fault
+    return live
 
 
 def _memory(

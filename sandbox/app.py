@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -66,7 +66,7 @@ class Options:
 class Sandbox:
     """An ASGI application and what is behind it.
 
-    Its lifespan starts and stops the forwarder and the courier.
+    Its lifespan starts and stops the forwarder, the courier and what else is `beside` it.
     """
 
     accounts: Accounts
@@ -75,6 +75,7 @@ class Sandbox:
     forwarding: Forwarding | None = None
     archive: Archive | None = None
     outbox: SqliteOutbox | None = None
+    beside: list[AbstractAsyncContextManager[object]] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await self.switchboard(scope, receive, send)
@@ -91,6 +92,8 @@ class Sandbox:
                 await running.enter_async_context(self.courier)
                 if self.forwarding is not None:
                     await running.enter_async_context(self.forwarding.forwarder)
+                for other in self.beside:
+                    await running.enter_async_context(other)
                 yield
         finally:
             try:

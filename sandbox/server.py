@@ -23,20 +23,21 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 class PortTaken(MeterboxError):
-    def __init__(self, host: str, port: int, why: OSError) -> None:
+    def __init__(self, host: str, port: int, why: OSError, option: str = "--port") -> None:
         super().__init__(
             f"Cannot listen on {host}:{port}: {why.strerror or why}. "
-            "Choose another with --port, or let --port 0 find a free one."
+            f"Choose another with {option}, or let {option} 0 find a free one."
         )
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 finds a free one. Raises PortTaken."""
+def listen(host: str, port: int, option: str = "--port") -> socket.socket:
+    """A listening socket; port 0 finds a free one. `option` is how the port was chosen. Raises
+    PortTaken."""
     try:
         family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
         listening = socket.create_server((host, port), family=family, backlog=2048)
     except OSError as fault:
-        raise PortTaken(host, port, fault) from fault
+        raise PortTaken(host, port, fault, option) from fault
     # Connections inherit it. Head and body of an answer are two writes; without this, the second
     # waits 40 ms for a client that acknowledges late.
     listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from sandbox.cli.output import Span, write, write_json
+from sandbox.cli.proxying import proxied, proxying
 
 if TYPE_CHECKING:
     from contracts.model import Contract
@@ -31,6 +33,7 @@ NAME = "demo"
     help="contract checks requests against the contract only.  [default: faithful]",
 )
 @click.option("--config", type=click.Path(path_type=Path), help="A meterbox.toml.")
+@proxying
 @click.option("--json", "as_json", is_flag=True, help="Say where it runs as one JSON object.")
 def command(
     host: str | None,
@@ -38,6 +41,9 @@ def command(
     data_dir: Path | None,
     profile: str | None,
     config: Path | None,
+    proxy: int | None,
+    allowed: tuple[str, ...],
+    live_keys: bool,
     as_json: bool,
 ) -> None:
     """Run the vendors on this machine, until Ctrl-C."""
@@ -52,11 +58,13 @@ def command(
     listening = listen(settings.server.host, settings.server.port)
     sandbox = _sandbox(settings)
     port = listening.getsockname()[1]
-    _tell(sandbox, f"http://{_spelled(settings.server.host)}:{port}", as_json)
-    try:
-        Server(sandbox, alone=True, leaving=sandbox.leave).run(sockets=[listening])
-    except KeyboardInterrupt:
-        write("Stopped.") if not as_json else None
+    with proxied(sandbox, proxy, allowed, live_keys, settings.server.data_dir) as variables:
+        url = f"http://{_spelled(settings.server.host)}:{port}"
+        _tell(sandbox, url, variables, as_json)
+        try:
+            Server(sandbox, alone=True, leaving=sandbox.leave).run(sockets=[listening])
+        except KeyboardInterrupt:
+            write("Stopped.") if not as_json else None
 
 
 def _sandbox(config: Config) -> Sandbox:
@@ -84,20 +92,26 @@ def _spelled(host: str) -> str:
     return f"[{named}]" if ":" in named and not named.startswith("[") else named
 
 
-def _tell(sandbox: Sandbox, url: str, as_json: bool) -> None:
-    """Where everything is, with a key and a first request for each vendor."""
+def _tell(sandbox: Sandbox, url: str, variables: Mapping[str, str], as_json: bool) -> None:
+    """Where everything is, with a key and a first request for each vendor, and what leads to the
+    proxy where there is one."""
     contracts = [room.contract for room in sandbox.accounts.rooms.values()]
     if as_json:
         vendors = {
             c.vendor: {"base_url": f"{url}/{c.vendor}", "key": c.key(NAME)} for c in contracts
         }
-        write_json({"url": url, "control": f"{url}/_meterbox", "vendors": vendors})
+        told = {"url": url, "control": f"{url}/_meterbox", "vendors": vendors}
+        write_json({**told, "environment": variables} if variables else told)
         return
     write(("meterbox", "bold"), f" at {url}, our own API at {url}/_meterbox\n")
     for contract in contracts:
         spans: list[Span] = [(f"{contract.title:<10}", "bold"), f" {url}/{contract.vendor}"]
         write(*spans, ("   key ", "dim"), contract.key(NAME))
         write((f"           {curl(contract, url)}", "dim"))
+    if variables:
+        write("\nThe vendors' own hosts lead here for whoever has these variables:\n")
+        for name, value in variables.items():
+            click.echo(f"  export {name}={value}")  # never wrapped: it is copied
     write("\nCtrl-C stops it. Watch what happens with: meterbox tail --url " + url)
 
 

@@ -183,3 +183,16 @@ def test_a_folder_without_vendors_is_a_fault(tmp_path: Path) -> None:
 
 def test_a_key_of_the_vendors_shape_is_made_from_a_name(folder: Path) -> None:
     assert read_folder(folder).key("demo") == "ak_demo"
+
+
+def test_live_keys_are_told_by_a_pattern(folder: Path) -> None:
+    live = read_folder(folder).live
+    assert live is not None
+    assert (live.pattern, live.confidence) == ("ak_live_.+", "documented")
+    why = r"contract\.json: live: no pattern: "
+    with pytest.raises(ContractFault, match=why):
+        spoilt(folder, lambda document: document["live"].update(pattern="("))
+    with pytest.raises(ContractFault, match="unexpected keyword argument 'sort'"):
+        spoilt(folder, lambda document: document["live"].update(pattern="", sort="x"))
+    spoilt(folder, lambda document: document.pop("live"))
+    assert read_folder(folder).live is None

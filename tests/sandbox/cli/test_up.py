@@ -1,10 +1,12 @@
 """`meterbox up`, as a process of its own."""
 
 import json
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import httpx
 import pytest
@@ -41,3 +43,42 @@ def test_an_unknown_profile_is_wrong_use() -> None:
         2,
         True,
     )
+
+
+def test_a_proxy_beside_it_is_told_and_tells_what_it_refuses(tmp_path: Path) -> None:
+    """On the loop that it really runs on."""
+    command = [*METERBOX, "up", "--port", "0", "--json", "--proxy", "--data-dir", str(tmp_path)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        try:
+            told = json.loads(process.stdout.readline())
+            variables = told["environment"]
+            trust = ssl.create_default_context(cafile=variables["SSL_CERT_FILE"])
+            proxy = variables["HTTPS_PROXY"]
+            with httpx.Client(proxy=proxy, verify=trust, trust_env=False) as client:
+                headers = {"authorization": "Bearer demo"}
+                answer = client.get("https://api.withorb.com/v1/ping", headers=headers)
+                with pytest.raises(httpx.ProxyError):
+                    client.get("https://example.com")
+            assert answer.json() == {"response": "pong"}
+            assert process.stderr.readline().startswith("meterbox: CONNECT example.com:443 refused")
+        finally:
+            process.terminate()
+    assert (tmp_path / "authority" / "authority.pem").is_file()
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (("--allow-host", "pypi.org"), "--allow-host is for the proxy, and there is none."),
+        (("--allow-live-keys",), "--allow-live-keys is for the proxy, and there is none."),
+        (("--proxy", "--allow-host", "api.withorb.com"), "api.withorb.com is Orb's own host"),
+        (("--proxy", "4020x"), "'4020x' is not a valid integer"),
+    ],
+)
+def test_a_proxy_that_cannot_be_is_wrong_use(options: tuple[str, ...], why: str) -> None:
+    command = [*METERBOX, "up", "--port", "0", *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert (done.returncode, why in done.stderr) == (2, True), done.stderr
