@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from hashlib import sha256
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -23,11 +25,21 @@ from sandbox.webhooks import Webhooks
 if TYPE_CHECKING:
     from sandbox.room import Room
 
-__all__ = ["Account", "Accounts", "Forward", "setting"]
+__all__ = ["Account", "Accounts", "Forward", "Origin", "setting"]
 
 Forward = Callable[["Account", Sequence[Mapping[str, Any]]], None]
 LONGEST = timedelta(days=3660)
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What an account begins with: the `seed` of its identifiers, which does not tell its key, its
+    rules' switches where they are not the vendor's defaults, and how much is enforced."""
+
+    seed: str
+    settings: Mapping[str, Any]
+    profile: Profile
 
 
 class Account:
@@ -51,15 +63,18 @@ class Account:
         self.vendor = room.contract.vendor
         self.key = key
         self.handle = handle(key)
-        self._seed = seed
-        self._configured = dict(settings or {})
-        self._profile = profile
+        named = sha256(f"{seed}:{self.vendor}:{key}".encode(errors="surrogatepass"))
+        known = room.contract.defaults
+        given = {rule: value for rule, value in (settings or {}).items() if rule in known}
+        self._own = Origin(named.hexdigest(), given, profile)
         self.clock = Clock(source)
         self.journal = Journal()
         self.reset()
 
-    def reset(self) -> None:
-        """Everything as on the first day, but for the clock and the count of exchanges."""
+    def reset(self, origin: Origin | None = None) -> None:
+        """Everything as on the first day, but for the clock and the count of exchanges; or as on
+        the first day of an account of that `origin`. Raises UnknownSetting or BadValue."""
+        self.origin = origin or self._own
         self.state = self.room.state()
         self.journal.clear()
         self.ledger = Ledger()
@@ -67,16 +82,16 @@ class Account:
         self.replays: dict[str, Replay] = {}
         self.in_flight = InFlight()
         self.webhooks = Webhooks()
-        self.profile = self._profile
+        self.profile = self.origin.profile
         self.limits = Windows(self.room.contract.limits)
         self.settings: dict[str, Any] = {
             rule: setting(self.room.contract.rules[rule], value)
             for rule, value in self.room.contract.defaults.items()
         }
-        for rule in self._configured.keys() & self.settings.keys():
-            self.set(rule, self._configured[rule])
+        for rule, value in self.origin.settings.items():
+            self.set(rule, value)
         # Seeded, so that an account rebuilt from its journal gives the ids it gave before.
-        self._chance = Random(f"{self._seed}:{self.vendor}:{self.key}")
+        self._chance = Random(self.origin.seed)
 
     def id(self, length: int = 16, prefix: str = "") -> str:
         """A new identifier, as vendors make them: letters and digits."""

@@ -28,6 +28,8 @@ def perform(account: Account, name: str, arguments: Arguments, now: datetime) ->
     account.collect(None, now)
     done = ACTS[name](account, arguments, now)
     account.collect(None, now)
+    if name != "reset":  # before which nothing is
+        account.journal.note(now, name, arguments)
     return done
 
 

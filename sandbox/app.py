@@ -141,8 +141,9 @@ def _control(sandbox: Sandbox, token: str | None, rebuilt: Mapping[str, int] | N
     told = sandbox.forwarding.told if sandbox.forwarding is not None else None
     forget = sandbox.forwarding.forget if sandbox.forwarding is not None else None
     send = sandbox.courier.send
+    board = sandbox.switchboard
     return control_app(
-        Control(sandbox.accounts, sandbox.archive, told, forget, token, rebuilt, send)
+        Control(sandbox.accounts, sandbox.archive, told, forget, token, rebuilt, send, board)
     )
 
 

@@ -20,10 +20,10 @@ import orjson
 from contracts.model import MeterboxError
 from sandbox.account import Account
 from sandbox.faults import Fault
-from sandbox.journal import Exchange
+from sandbox.journal import Act, Exchange
 from sandbox.reply import Request
 
-__all__ = ["Act", "Archive", "ArchiveFault", "Kept"]
+__all__ = ["Archive", "ArchiveFault", "Kept"]
 
 FORMAT = 1
 TABLES = """
@@ -42,14 +42,6 @@ INSERT = f"insert into kept ({COLUMNS}) values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,
 
 class ArchiveFault(MeterboxError):
     """The data folder cannot be used."""
-
-
-@dataclass(frozen=True, slots=True)
-class Act:
-    """Something done through the control API: a name and its arguments."""
-
-    name: str
-    arguments: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -20,21 +19,20 @@ from contracts.model import MeterboxError, UnknownVendor
 from sandbox import view
 from sandbox.account import Account, Accounts
 from sandbox.acts import clock_state, perform
-from sandbox.archive import Act, Archive
+from sandbox.answers import answer, json_object, of_http, told
+from sandbox.archive import Archive
 from sandbox.guard import Guard
-from sandbox.journal import Dropped, Exchange, Journal
+from sandbox.journal import Act, Exchange, Journal
 from sandbox.queries import entries, exchanges, known, seconds, totals
 from sandbox.room import Room
+from sandbox.snapshot import read, restore, take
 from sandbox.spread import Elsewhere, handed_on, search, settle
+from sandbox.switchboard import Switchboard
 
 __all__ = ["Control", "Deliveries", "control_app", "control_routes"]
 
 Deliveries = Callable[[Account], list[Any]]
 LONGEST_WAIT = 60.0
-
-
-class BadBody(MeterboxError):
-    """A request to the control API whose body cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +47,7 @@ class Control:
     token: str | None = None
     rebuilt: Mapping[str, int] | None = None
     send: Callable[[Account], None] | None = None
+    switchboard: Switchboard | None = None
 
     def open(self, request: Request) -> Account:
         """The account a path names, by key or handle; a new key opens one."""
@@ -170,6 +169,25 @@ class Control:
             self.forget(self.open(request))
         return await self.show_account(request)
 
+    async def snapshot(self, request: Request) -> Response:
+        return answer(take(self._opened(request), self._board().added))
+
+    async def restore(self, request: Request) -> Response:
+        document = await json_object(request)
+        snapshot, account = read(document), self.open(request)
+        now = account.clock.now()
+        done = restore(snapshot, account, self._board())
+        if self.archive is not None:
+            self.archive.act(account, now, Act("restore", document))
+            await self.archive.written()
+        if self.forget is not None:
+            self.forget(account)
+        return answer(asdict(done))
+
+    def _board(self) -> Switchboard:
+        assert self.switchboard is not None  # as the composition sees to
+        return self.switchboard
+
     async def dashboard(self, request: Request) -> Response:
         arguments = await json_object(request)
         name = request.path_params["name"]
@@ -226,35 +244,9 @@ def _addressed(request: Request) -> tuple[str, str]:
     return request.path_params["vendor"], request.path_params["key"]
 
 
-def answer(value: Any, status: int = 200) -> Response:
-    return Response(view.dumps(value), status, media_type="application/json")
-
-
-async def json_object(request: Request) -> dict[str, Any]:
-    """The body as a JSON object, `{}` when there is none. Raises BadBody."""
-    raw = await request.body()
-    try:
-        given = orjson.loads(raw) if raw else {}
-    except orjson.JSONDecodeError as fault:
-        raise BadBody(f"The body is not JSON: {fault}.") from fault
-    if not isinstance(given, dict):
-        raise BadBody(f"The body is not a JSON object but {raw[:40]!r}.")
-    return given
-
-
-async def _told(_: Request, fault: Exception) -> Response:
-    status = 410 if isinstance(fault, Dropped) else 404 if isinstance(fault, UnknownVendor) else 400
-    return answer({"error": str(fault)}, status)
-
-
-async def _http(_: Request, fault: Exception) -> Response:
-    assert isinstance(fault, HTTPException)
-    return answer({"error": fault.detail}, fault.status_code)
-
-
 def control_app(control: Control) -> ASGIApp:
     """The control API as an ASGI app, for the paths below /_meterbox."""
-    handlers: Any = {MeterboxError: _told, HTTPException: _http, ValueError: _told}
+    handlers: Any = {MeterboxError: told, HTTPException: of_http, ValueError: told}
     handlers[Elsewhere] = handed_on
     return Guard(
         Starlette(exception_handlers=handlers, routes=control_routes(control)), control.token
@@ -280,6 +272,7 @@ def control_routes(control: Control) -> list[Route]:
         *_routes(f"{one}/settings", GET=control.show_settings, PATCH=control.change_settings),
         *_routes(f"{one}/profile", GET=control.show_profile, PUT=control.change_profile),
         *_routes(f"{one}/reset", POST=control.reset),
+        *_routes(f"{one}/snapshot", GET=control.snapshot, POST=control.restore),
         *_routes(f"{one}/deliveries", GET=control.show_deliveries),
         *_routes(f"{one}/webhooks", GET=control.show_webhooks),
         *_routes(f"{one}/webhooks/resend", POST=control.resend_webhook),

@@ -8,17 +8,34 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
-from typing import Literal
+from typing import Any, Literal
 
 from contracts.model import MeterboxError, Violation
 from sandbox.faults import Fault
 from sandbox.reply import Effects, Reply, Request
 
-__all__ = ["Dropped", "Exchange", "Journal", "Verdict"]
+__all__ = ["Act", "Dropped", "Exchange", "Journal", "Noted", "Verdict"]
 
 Verdict = Literal["accepted", "not billed", "refused", "answered", "fault"]
 KEPT = 10_000
 KEPT_BYTES = 32 * 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Something done through the control API: a name and its arguments."""
+
+    name: str
+    arguments: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """An act, when it was done, and the number of the exchange that came next."""
+
+    act: Act
+    at: datetime
+    before: int
 
 
 class Dropped(MeterboxError):
@@ -73,6 +90,8 @@ class Journal:
         self._appended: asyncio.Event | None = None
         self._closed = False
         self.dropped = 0
+        self._acts: list[Noted] = []
+        self._begun = 0
 
     @property
     def next(self) -> int:
@@ -90,10 +109,30 @@ class Journal:
             self.dropped += 1
         self._wake()
 
+    def note(self, at: datetime, act: str, arguments: Any) -> None:
+        """An act of control, between two exchanges."""
+        if len(self._acts) < self._kept:
+            self._acts.append(Noted(Act(act, arguments), at, self.next))
+        else:
+            self._begun -= 1  # it is whole no more
+
+    def whole(self) -> Iterator[Exchange | Noted]:
+        """Every exchange and every act since it was cleared, in order. Raises Dropped."""
+        if self.dropped > self._begun:
+            raise Dropped(self.dropped - self._begun)
+        acts = deque(self._acts)
+        for exchange in self._exchanges:
+            while acts and acts[0].before <= exchange.number:
+                yield acts.popleft()
+            yield exchange
+        yield from acts
+
     def clear(self) -> None:
         """Drop everything; numbers go on, so that an id never means two exchanges."""
         self.dropped += len(self._exchanges)
+        self._begun = self.dropped
         self._exchanges.clear()
+        self._acts.clear()
         self._bytes = 0
         self._wake()
 

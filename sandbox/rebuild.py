@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from sandbox.account import Accounts
 from sandbox.acts import perform
-from sandbox.archive import Act, Archive, Kept
-from sandbox.journal import Exchange
+from sandbox.archive import Archive, Kept
+from sandbox.journal import Act, Exchange
 from sandbox.partner import Partner
 from sandbox.reply import Request
+from sandbox.snapshot import read, restore
 from sandbox.switchboard import Switchboard
 
 __all__ = ["Rebuilt", "rebuild"]
@@ -35,9 +36,7 @@ def rebuild(archive: Archive, accounts: Accounts, switchboard: Switchboard) -> R
         if kept.vendor not in accounts.rooms:
             done.unknown += 1
         elif isinstance(kept.what, Act):
-            perform(
-                accounts.open(kept.vendor, kept.key), kept.what.name, kept.what.arguments, kept.at
-            )
+            _do(kept, kept.what, accounts, switchboard)
             done.acts += 1
         else:
             done.exchanges += 1
@@ -47,6 +46,14 @@ def rebuild(archive: Archive, accounts: Accounts, switchboard: Switchboard) -> R
     if done.different:
         LOG.warning("%d of %d rebuilt answers differ", done.different, done.exchanges)
     return done
+
+
+def _do(kept: Kept, act: Act, accounts: Accounts, switchboard: Switchboard) -> None:
+    account = accounts.open(kept.vendor, kept.key)
+    if act.name == "restore":
+        restore(read(act.arguments), account, switchboard)
+    else:
+        perform(account, act.name, act.arguments, kept.at)
 
 
 def _same(kept: Kept, request: Request, switchboard: Switchboard) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from sandbox.auth import redacted
 
-__all__ = ["SHOWN", "Veil", "named_secret"]
+__all__ = ["SHOWN", "Veil", "named_secret", "secret_header"]
 
 SHOWN = 1024 * 1024
 """Bytes of a body that are shown."""
@@ -39,6 +39,11 @@ IN_FORM = re.compile(r"(?:^|(?<=&))([^=&]*)=([^&]*)")
 def named_secret(name: object) -> bool:
     """Whether a field of that name holds a secret."""
     return isinstance(name, str) and name.lower() in FOLDED
+
+
+def secret_header(name: str) -> bool:
+    """Whether a header of that name holds a secret."""
+    return HEADERS.search(name) is not None
 
 
 class Veil:
@@ -100,7 +105,7 @@ class Veil:
 
     def headers(self, headers: Mapping[bytes, bytes]) -> dict[str, str]:
         told = ((k.decode("latin-1"), v.decode("latin-1")) for k, v in headers.items())
-        return {k: redacted(v) if HEADERS.search(k) else self.text(v) for k, v in told}
+        return {k: redacted(v) if secret_header(k) else self.text(v) for k, v in told}
 
     def body(self, body: bytes) -> str:
         """A body as text: its beginning where it is large, and how much was left out."""

@@ -30,6 +30,7 @@ COMMANDS = {
     "replay-bundle": "Run again what a repro bundle of `prove` holds, and compare the verdicts.",
     "rules": "List the rules vendors are known to follow, and how we know.",
     "schema": "Print the GraphQL schema of a vendor's endpoint.",
+    "snapshot": "Keep an account of a running sandbox in a file, and bring it back.",
     "tail": (
         "Show exchanges as they happen: vendor, request, answer, verdict, what became of events."
     ),

@@ -60,8 +60,9 @@ def asked(
     *,
     query: Mapping[str, str] | None = None,
     body: Any = None,
+    kind: type = list,
 ) -> dict[str, Any]:
-    """What the control API answers: an object with a list of what is `wanted`.
+    """What the control API answers: an object in which is what is `wanted`, of this kind.
 
     `path` is below /_meterbox. Raises Unreachable.
     """
@@ -76,7 +77,7 @@ def asked(
             f"No sandbox answers at {at}: {why}. Start one with: meterbox up"
         ) from fault
     told = _json_object(response)
-    if response.status_code == 200 and isinstance(told.get(wanted), list):
+    if response.status_code == 200 and isinstance(told.get(wanted), kind):
         return told
     status = response.status_code
     if isinstance(told.get("error"), str):

@@ -16,7 +16,7 @@ __all__ = ["list_all"]
 def list_all(call: Call) -> Decision:
     """GET /v1/companies (rule hyperline.companies)."""
     # Not one of the account's ids: asking must not change what the API answers.
-    chance = Random(f"{call.account.key}:company")
+    chance = Random(f"{call.account.origin.seed}:company")
     company: dict[str, Any] = {
         "id": "cou_" + "".join(chance.choices(ALPHABET, k=14)),
         "name": "meterbox",

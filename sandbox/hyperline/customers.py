@@ -136,7 +136,7 @@ def delete(call: Call) -> Decision:
 def portal(call: Call) -> Decision:
     """GET /v1/customers/{id}/portal: a URL that leads nowhere (rule hyperline.customer.portal)."""
     customer = _found(call)
-    token = sha256(f"{call.account.key}:{customer['id']}".encode()).hexdigest()[:32]
+    token = sha256(f"{call.account.origin.seed}:{customer['id']}".encode()).hexdigest()[:32]
     return Decision(Reply.json({"url": f"https://portal.hyperline.invalid/{token}"}))
 
 

@@ -39,7 +39,7 @@ def dispatch(account: Account, happening: Happening, targets: Sequence[Target]) 
     state: State = account.state
     # Not two of the account's ids: webhooks must not change what the API answers.
     state.told += 1
-    chance = Random(f"{account.key}:message:{state.told}")
+    chance = Random(f"{account.origin.seed}:message:{state.told}")
     id = "msg_" + "".join(chance.choices(ALPHABET, k=27))
     state.messages.append(Sent(id, "evt_" + "".join(chance.choices(ALPHABET, k=14)), happening))
     body = Reply.json(payload(happening)).body

@@ -42,7 +42,7 @@ def collect(account: Account, decision: Decision | None, now: datetime) -> None:
 def dispatch(account: Account, happening: Happening, targets: Sequence[Target]) -> None:
     """One happening to these endpoints, under one id and each in its own style."""
     # Not one of the account's ids: endpoints must not change what the API answers.
-    chance = Random(f"{account.key}:webhook:{account.webhooks.count}")
+    chance = Random(f"{account.origin.seed}:webhook:{account.webhooks.count}")
     id = "".join(chance.choices(ALPHABET, k=16))
     for target in targets:
         body = envelope(id, happening, target.style)

@@ -1,0 +1,237 @@
+"""An account as a file, brought back elsewhere: it answers and bills as it did."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import re
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from contracts.cases import Case, keep, read_cases, render
+from contracts.model import Contract
+from contracts.reader import read as contract_of
+from contracts.reader import vendors
+from sandbox.account import Account
+from sandbox.acts import clock_state, perform
+from sandbox.app import Options, Sandbox, create_app
+from sandbox.journal import Dropped, Journal
+from sandbox.snapshot import Restored, read, restore, take
+from tests.acme import NOW, inside, usage
+from tests.conftest import Ask, Make
+from tests.contracts import test_cases
+
+HOME = "/_meterbox/accounts/acme"
+EVERY = 12
+"""Of the contract cases, every so many is snapshot too."""
+
+
+@pytest.fixture
+def at(key: str) -> str:
+    return f"{HOME}/{key}"
+
+
+def lived(ask: Ask, at: str) -> dict[str, Any]:
+    """An account to which something has happened, as a file."""
+    ask("PATCH", f"{at}/settings", json={"acme.usage.late": "1h"})
+    ask("POST", "/acme/usage", json={"events": [usage("a"), usage("b", 5)]})
+    ask("POST", f"{at}/faults", json={"kind": "status-after", "status": 500})
+    ask("POST", "/acme/usage", json={"events": [usage("c")]})
+    ask("POST", f"{at}/clock", json={"advance": "3h"})
+    ask("POST", "/acme/usage", json={"events": [usage("late")]})
+    ask("POST", "/acme/usage", content=gzip.compress(b'{"events": 7}'), headers=zipped(at))
+    told: dict[str, Any] = ask("GET", f"{at}/snapshot").json()
+    return told
+
+
+def zipped(at: str) -> dict[str, str]:
+    """Headers of a request that is zipped."""
+    shown = f"Bearer {at.removeprefix(HOME + '/')}"
+    return {
+        "authorization": shown,
+        "content-encoding": "gzip",
+        "content-type": "application/json",
+    }
+
+
+def billed(ask: Ask, at: str) -> Any:
+    told = ask("GET", f"{at}/ledger").json()
+    return told["totals"], [(e["event"], e["outcome"], e["rule"]) for e in told["entries"]]
+
+
+def test_an_account_is_brought_back_under_another_key(ask: Ask, at: str) -> None:
+    snapshot = lived(ask, at)
+    other = f"{HOME}/ak_{uuid.uuid4().hex}"
+    done = ask("POST", f"{other}/snapshot", json=snapshot).json()
+    assert done == {"exchanges": 4, "acts": 3, "different": 0}
+    assert billed(ask, other) == billed(ask, at)
+    assert ask("GET", f"{other}/settings").json() == ask("GET", f"{at}/settings").json()
+    assert ask("GET", f"{other}/clock").json() == ask("GET", f"{at}/clock").json()
+    again = ask("GET", f"{other}/snapshot").json()
+    assert again["history"] == snapshot["history"]
+
+
+def test_the_account_it_is_brought_back_into_was_another_before(ask: Ask, at: str) -> None:
+    snapshot = lived(ask, at)
+    ask("POST", "/acme/usage", json={"events": [usage("more")]})
+    assert ask("POST", f"{at}/snapshot", json=snapshot).json()["different"] == 0
+    assert ("more", "accepted", None) not in billed(ask, at)[1]
+
+
+def test_ids_go_on_as_they_would_have(acme: Sandbox) -> None:
+    first = acme.accounts.open("acme", "ak_one")
+    snapshot = read(take(first))
+    second = acme.accounts.open("acme", "ak_two")
+    restore(snapshot, second, acme.switchboard)
+    assert [first.id() for _ in range(3)] == [second.id() for _ in range(3)]
+    second.reset()
+    assert second.id() != acme.accounts.open("acme", "ak_one").id()
+
+
+def test_no_key_is_in_the_file(ask: Ask, at: str, key: str) -> None:
+    ask("POST", f"/acme/usage?api_key={key}", json={"events": [usage(key)], "note": key})
+    ask(
+        "POST",
+        "/acme/usage",
+        content=gzip.compress(json.dumps({"events": [usage(f"x-{key}")]}).encode()),
+        headers=zipped(at),
+    )
+    written = ask("GET", f"{at}/snapshot").text
+    assert key not in written
+    assert key.removeprefix("ak_") not in written
+    assert written.count("{{key}}") >= 3
+
+
+def test_what_begins_like_the_key_is_left_as_it_is(acme: Sandbox) -> None:
+    account = acme.accounts.open("acme", "ak_test")
+    events = json.dumps({"events": [usage("ak_testing"), usage("ak_test")]})
+    asyncio.run(sent(acme, "ak_test", events))
+    written = json.dumps(take(account))
+    assert "ak_testing" in written
+    assert '\\"ak_test\\"' not in written
+
+
+async def sent(acme: Sandbox, key: str, content: str) -> httpx.Response:
+    async with inside(acme) as client:
+        headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
+        return await client.post("/acme/usage", content=content, headers=headers)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"format": 2}, "format"),
+        ({"vendor": "orb"}, "of orb"),
+        ({"history": [{"at": "yesterday", "act": "reset", "arguments": {}}]}, "isoformat"),
+        ({"history": [{"at": NOW.isoformat(), "act": "explode", "arguments": {}}]}, "explode"),
+        ({"history": [{"at": NOW.isoformat(), "method": "GET"}]}, r"history\[0\]"),
+        ({"settings": {"acme.nothing": 1}}, "acme.nothing"),
+        ({"clock": {"frozen": "x", "ahead": 0}}, "isoformat"),
+        ({"clock": {"frozen": None, "ahead": 1e300}}, "cannot be brought back"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
+)
+def test_what_cannot_be_brought_back_changes_nothing(
+    ask: Ask, at: str, change: dict[str, Any], why: str
+) -> None:
+    snapshot = lived(ask, at)
+    before = billed(ask, at)
+    refused = ask("POST", f"{at}/snapshot", json={**snapshot, **change})
+    assert refused.status_code == 400
+    assert re.search(why, refused.json()["error"])
+    assert billed(ask, at) == before
+
+
+def test_a_journal_that_has_dropped_some_makes_no_snapshot(acme: Sandbox) -> None:
+    account = acme.accounts.open("acme", "ak_full")
+    account.journal = Journal(kept=2)
+    for n in range(3):
+        asyncio.run(sent(acme, "ak_full", json.dumps({"events": [usage(f"e{n}")]})))
+    with pytest.raises(Dropped):
+        take(account)
+    account.reset()
+    assert take(account)["history"] == []
+
+
+def test_one_that_is_brought_back_outlives_a_restart(made: Make, tmp_path: Path, key: str) -> None:
+    def ask(house: Sandbox, method: str, path: str, **more: Any) -> Any:
+        async def asked() -> httpx.Response:
+            async with inside(house) as client:
+                return await client.request(method, path, **more)
+
+        return asyncio.run(asked()).raise_for_status().json()
+
+    house = made(source=lambda: NOW)
+    asyncio.run(sent(house, key, json.dumps({"events": [usage("a")]})))
+    snapshot = ask(house, "GET", f"{HOME}/{key}/snapshot")
+    durable = made(source=lambda: NOW, data_dir=tmp_path)
+    ask(durable, "POST", f"{HOME}/ak_other_key/snapshot", json=snapshot)
+    ledger = ask(durable, "GET", f"{HOME}/ak_other_key/ledger")
+    assert ledger["totals"]
+    assert durable.archive is not None
+    durable.archive.close()
+    again = made(source=lambda: NOW, data_dir=tmp_path)
+    assert ask(again, "GET", f"{HOME}/ak_other_key/ledger")["totals"] == ledger["totals"]
+
+
+def acted(account: Account, step: dict[str, Any]) -> Any:
+    """A step before a case's request, as the control API does it."""
+    now = account.clock.now()
+    if "advance" in step:
+        return perform(account, "clock", clock_state(account, step), now)
+    if "fault" in step:
+        return perform(account, "add-fault", step["fault"], now)
+    arguments = {"name": step["dashboard"], "arguments": step.get("json", {})}
+    return perform(account, "dashboard", arguments, now)
+
+
+def sampled() -> Iterator[Any]:
+    for vendor in vendors():
+        contract = contract_of(vendor)
+        for case in read_cases(contract)[::EVERY]:
+            yield pytest.param(contract, case, id=f"{vendor}-{case.name}")
+
+
+@pytest.mark.parametrize(("contract", "case"), list(sampled()))
+def test_what_a_case_does_is_done_again(contract: Contract, case: Case) -> None:
+    """The same answers to the byte, the same bill, in an account of the same key elsewhere."""
+    told: dict[str, Any] = {}
+
+    async def run() -> None:
+        bare = replace(case, settings=None)
+        async with test_cases.target(contract, bare) as (account, send):
+            if case.settings:
+                perform(account, "settings", case.settings, account.clock.now())
+            kept: dict[str, str] = {}
+            spoken = partial(render, run=uuid.uuid4().hex[:12], kept=kept)
+            for step in case.given:
+                told_step = spoken(step, now=account.clock.now())
+                asked = "request" in told_step
+                done = (
+                    await test_cases.prepare(account, told_step, send)
+                    if asked
+                    else acted(account, told_step)
+                )
+                kept |= keep(done, step.get("keep", {}))
+            await send(spoken(case.request, now=account.clock.now()))
+            account.elapse(account.clock.now())
+            told.update(take(account, test_cases.house().switchboard.added))
+            told["totals"], told["key"] = account.ledger.totals(), account.key
+
+    asyncio.run(run())
+    totals, key = told.pop("totals"), told.pop("key")
+    house = create_app(Options(source=lambda: test_cases.NOW))
+    account: Account = house.accounts.open(contract.vendor, key)
+    done = restore(read(json.loads(json.dumps(told))), account, house.switchboard)
+    assert isinstance(done, Restored)
+    assert done.different == 0
+    account.elapse(account.clock.now())
+    assert account.ledger.totals() == totals
