@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from contracts import durations
+from contracts.layout import Layout, Naming, Need
 from contracts.schema import Schema
 
 Confidence = Literal["documented", "observed", "sdk", "assumed"]
@@ -204,7 +205,8 @@ class Contract:
     quantity, under the rule of the mapping that its name or amount came by. `deduplicates` is None
     where no rule speaks of the same event sent twice. `environment` has the variables by which the
     vendor's own clients find it, of its `{url}` here and a `{key}`; `base` is the path that a base
-    URL given to them ends in. `live` tells live keys, where that is known or guessed.
+    URL given to them ends in. `live` tells live keys, where that is known or guessed. `layouts`,
+    `namings` and `needs` tell where in bodies stands what billing goes by.
     """
 
     vendor: str
@@ -226,6 +228,9 @@ class Contract:
     deduplicates: Memory | None = None
     base: str = ""
     live: Live | None = None
+    layouts: tuple[Layout, ...] = ()
+    namings: tuple[Naming, ...] = ()
+    needs: tuple[Need, ...] = ()
 
     def endpoint(self, name: str) -> Endpoint:
         return self._by_name[name]

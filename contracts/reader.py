@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.folders import folders
+from contracts.layout import Layout, Naming, Need
 from contracts.model import (
     Auth,
     Contract,
@@ -95,6 +96,9 @@ def _contract(folder: Path, document: dict[str, Any]) -> Contract:
         base=document.get("base", ""),
         deduplicates=_memory(document.get("deduplicates"), rules, folder),
         live=_live(document.get("live"), folder),
+        layouts=_layouts(document, rules, folder),
+        namings=tuple(map(Naming.read, document.get("customers", []))),
+        needs=tuple(map(Need.read, document.get("needs", []))),
     )
 
 
@@ -122,6 +126,16 @@ def _memory(
     if memory.lasts is not None and (switch is None or switch.kind != "duration"):
         raise ContractFault(folder / "contract.json", f"deduplicates: {memory.lasts} is no length")
     return memory
+
+
+def _layouts(
+    document: Mapping[str, Any], rules: Mapping[str, Rule], folder: Path
+) -> tuple[Layout, ...]:
+    found = tuple(map(Layout.read, document.get("usage", [])))
+    for rule in (rule for layout in found for rule in layout.rules):
+        if rule not in rules:
+            raise ContractFault(folder / "contract.json", f"usage: there is no rule {rule}")
+    return found
 
 
 def _auth(entry: Mapping[str, Any]) -> Auth:

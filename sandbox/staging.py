@@ -24,7 +24,7 @@ from sandbox.account import Account
 from sandbox.acts import perform
 from sandbox.app import Sandbox
 
-__all__ = ["StepRefused", "set_up", "setup", "take"]
+__all__ = ["StepRefused", "set_up", "setup", "steps", "take"]
 
 Step = Mapping[str, Any]
 OURS = ("each", "when")
@@ -78,7 +78,7 @@ async def set_up(
 
 def setup(vendor: str, events: Sequence[Mapping[str, Any]]) -> Iterator[Step]:
     """The steps that these events need at a vendor; none where it says nothing of them."""
-    for step in _steps(vendor):
+    for step in steps(vendor):
         if "when" in step and not any(_values(events, path) for path in step["when"]):
             continue
         path = step.get("each")
@@ -89,7 +89,8 @@ def setup(vendor: str, events: Sequence[Mapping[str, Any]]) -> Iterator[Step]:
             yield from _filled(step, {path: value}, events)
 
 
-def _steps(vendor: str) -> Iterator[Step]:
+def steps(vendor: str) -> Iterator[Step]:
+    """What a vendor says of setting up, whatever the events are."""
     for root in fixtures.__path__:
         file = Path(root) / vendor / "setup.json"
         if file.is_file():

@@ -126,14 +126,14 @@ def refuse_strangers(pairs: Sequence[str]) -> None:
             raise BadValue("--setting", pair, f"VENDOR.NAME=VALUE of {', '.join(known)}")
 
 
-def moment(text: str) -> datetime:
-    """A time as `--at` gives it. Raises BadValue."""
+def moment(text: str, option: str = "--at") -> datetime:
+    """A time as an option gives it. Raises BadValue."""
     if text == "now":
         return datetime.now(UTC)
     try:
         return parse(text)
     except (ValueError, OverflowError) as fault:
-        raise BadValue("--at", text, "a time such as 2026-01-15T12:00:00Z, or now") from fault
+        raise BadValue(option, text, "a time such as 2026-01-15T12:00:00Z, or now") from fault
 
 
 def _value(text: str) -> Any:

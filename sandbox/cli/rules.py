@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, get_args
 
 import click
 
-from contracts.model import Confidence, Rule, Switch
+from contracts.model import BadValue, Confidence, Rule, Switch
 from sandbox.cli.output import EXIT_CODES, on_terminal, show, write, write_json
 
 if TYPE_CHECKING:
@@ -30,13 +30,19 @@ STYLES = {"documented": "green", "observed": "cyan", "sdk": "blue", "assumed": "
     multiple=True,
     help="Only rules known this way; may be given more than once.",
 )
+@click.option("--lint", is_flag=True, help="What `validate --lint` looks for.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON array, for programs.")
-def command(vendor: str | None, confidence: tuple[str, ...], as_json: bool) -> None:
+def command(vendor: str | None, confidence: tuple[str, ...], lint: bool, as_json: bool) -> None:
     """List the rules vendors are known to follow, and how we know.
 
     Piped, a rule is a line of fields between tabs: id, confidence, sentence, source, date read,
-    switch.
+    switch. With --lint they are: id, level, what, why, what to do, source.
     """
+    if lint:
+        if vendor or confidence:
+            raise BadValue("--lint", vendor or confidence[0], "of any vendor's; leave it out")
+        _tell_advice(as_json)
+        return
     found = [rule for rule in _rules(vendor) if not confidence or rule.confidence in confidence]
     if as_json:
         write_json([{name: asdict(rule)[name] for name in TOLD} for rule in found])
@@ -45,6 +51,21 @@ def command(vendor: str | None, confidence: tuple[str, ...], as_json: bool) -> N
     else:
         for rule in found:
             write("\t".join(_fields(rule)))
+
+
+def _tell_advice(as_json: bool) -> None:
+    from sandbox.lint import advice
+
+    known = [{**asdict(one), "source": advice.SOURCE} for one in advice.read().values()]
+    if as_json:
+        write_json(known)
+        return
+    for one in known:
+        if on_terminal():
+            write((one["id"], "bold"), "  ", (one["level"], "magenta"))
+            write(f"  {one['sentence']} {one['why']}\n  {one['fix']}\n")
+        else:
+            write("\t".join(one.values()))
 
 
 def _rules(vendor: str | None) -> list[Rule]:

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from itertools import chain
-from typing import Any
 
 import click
-import orjson
 
-from contracts.model import BadValue
+from contracts.model import BadValue, Contract
 from contracts.reader import read
 from sandbox.cli.destination import destination, settings_options
-from sandbox.cli.output import EXIT_CODES, Span, progress, write
+from sandbox.cli.linting import LintedBodies, LintedEvents, Looked
+from sandbox.cli.lintoptions import Known, lint_options, wanted
+from sandbox.cli.output import EXIT_CODES, progress
 from sandbox.cli.payloads import Block, blocks, size
-from sandbox.cli.verdict import Bodies, Finding, Judged, SegmentEvents, choose
+from sandbox.cli.reporting import Wanted, report_option, write_reports
+from sandbox.cli.telling import JsonLines, Lines, Silence, sentence
+from sandbox.cli.validated import Kept
+from sandbox.cli.verdict import Bodies, Judged, SegmentEvents, choose
 
 __all__ = ["command"]
 
@@ -25,6 +30,8 @@ __all__ = ["command"]
 @click.option("--segment", is_flag=True, help="The files hold Segment events, to be translated.")
 @click.option("--endpoint", metavar="NAME", help="The endpoint the payloads are for.")
 @settings_options
+@lint_options
+@report_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, for programs.")
 @click.pass_context
 def command(
@@ -35,105 +42,94 @@ def command(
     endpoint: str | None,
     pairs: tuple[str, ...],
     settings: str | None,
+    lint: bool | None,
+    now: str | None,
+    customers: str | None,
+    metrics: str | None,
+    reports: tuple[Wanted, ...],
     as_json: bool,
 ) -> None:
     """Check payloads against a vendor's contract.
 
     Files are NDJSON or JSON; a payload is a whole request body or a single event, and an array is
     many. With --segment they are Segment events, and the requests they become are checked.
+
+    --lint also looks at keys, times, values and customers of all events together. What it finds is
+    meterbox's own advice; an error among it is a violation.
     """
     if segment and endpoint:
         raise BadValue("--endpoint", endpoint, "for Segment events; the translator chooses")
     if not segment and (pairs or settings):
         raise BadValue("--setting", next(iter(pairs), settings), "for payloads; add --segment")
     contract = read(vendor)
-    if segment:
-        translate = destination(vendor, pairs, settings)
-        judge, subject = SegmentEvents(contract, translate).judge, "from Segment"
-    else:
-        chosen = choose(contract, endpoint)
-        judge, subject = Bodies(contract, chosen).judge, chosen.name
-    report = _JsonReport() if as_json else _Report(f"{contract.title} {subject}")
-    total = _check(files or ("-",), judge, report)
-    report.close(total)
-    ctx.exit(1 if total.refused else 0)
+    by = wanted(contract, lint, now, customers, metrics)
+    events = partial(_events, pairs=pairs, settings=settings)
+    judge = (events if segment else partial(_bodies, name=endpoint))(contract, by)
+    report = _chosen(as_json, reports)(judge.subject)
+    kept = Kept(contract, settings)
+    total = _check(files or ("-",), judge, [report, kept] if reports else [report])
+    report.close(total, judge.looked, judge.lintable)
+    subject = sentence(judge.subject, total)
+    write_reports(kept.report(subject, total, judge.looked), reports)
+    ctx.exit(1 if total.refused or judge.errors else 0)
 
 
-def _check(names: Sequence[str], judge: Callable[[Block], Judged], report: _Report) -> Judged:
+@dataclass(frozen=True)
+class _Judge:
+    """What judges payloads, and what looks at them besides."""
+
+    subject: str
+    judge: Callable[[Block], Judged]
+    looked: Looked | None = None
+    lintable: bool = True
+
+    @property
+    def errors(self) -> bool:
+        """Whether something was found that is as bad as a violation."""
+        return self.looked is not None and any(c.level == "error" for c in self.looked.causes())
+
+
+def _bodies(contract: Contract, by: Known | None, name: str | None) -> _Judge:
+    chosen = choose(contract, name)
+    bodies, subject = Bodies(contract, chosen), f"{contract.title} {chosen.name}"
+    if by is None:
+        lintable = any(chosen.name in layout.endpoints for layout in contract.layouts)
+        return _Judge(subject, bodies.judge, lintable=lintable)
+    linted = LintedBodies(contract, chosen.name, by)
+
+    def judge(block: Block) -> Judged:
+        linted.look(block)
+        return bodies.judge(block)
+
+    return _Judge(subject, judge, linted)
+
+
+def _events(
+    contract: Contract, by: Known | None, pairs: Sequence[str], settings: str | None
+) -> _Judge:
+    translate = destination(contract.vendor, pairs, settings)
+    linted = None if by is None else LintedEvents(contract, by)
+    events = SegmentEvents(contract, translate, None if linted is None else linted.look)
+    return _Judge(f"{contract.title} from Segment", events.judge, linted)
+
+
+def _chosen(as_json: bool, reports: Sequence[Wanted]) -> type[Silence]:
+    """How to tell as it goes; a report on the standard output is all there is on it."""
+    if any(want.file is None for want in reports):
+        return Silence
+    return JsonLines if as_json else Lines
+
+
+def _check(names: Sequence[str], judge: _Judge, tell: Sequence[Silence | Kept]) -> Judged:
     """Report every finding as it is found; answers the totals."""
     total = Judged(0)
     with progress(size(names), "Checking") as advance:
         for block in chain.from_iterable(map(blocks, names)):
-            judged = judge(block)
-            report.add(judged.findings)
+            judged = judge.judge(block)
+            for told in tell:
+                told.add(judged.findings)
             total.count += judged.count
             total.refused += judged.refused
             total.skipped += judged.skipped
             advance(block.size)
     return total
-
-
-class _Report:
-    """Findings for people: a line each, then a sentence that begins with `subject`."""
-
-    def __init__(self, subject: str) -> None:
-        self._subject = subject
-
-    def add(self, findings: Sequence[Finding]) -> None:
-        for finding in findings:
-            write(*_spans(finding))
-
-    def close(self, total: Judged) -> None:
-        checked = f"{total.count:,} payload{'' if total.count == 1 else 's'} checked"
-        refused = f"{total.refused:,} refused" if total.refused else "none refused"
-        skipped = f", {total.skipped:,} of a type it does not take" if total.skipped else ""
-        style = "bold red" if total.refused else "bold green"
-        write((f"{self._subject}: {checked}, {refused}{skipped}.", style))
-
-
-class _JsonReport(_Report):
-    """The same as one JSON object, written as it grows: findings may be too many to keep."""
-
-    def __init__(self) -> None:
-        self._before = '{"violations": ['
-
-    def add(self, findings: Sequence[Finding]) -> None:
-        for finding in findings:
-            click.echo(self._before + orjson.dumps(_document(finding)).decode(), nl=False)
-            self._before = ",\n"
-
-    def close(self, total: Judged) -> None:
-        head = self._before if self._before.startswith("{") else ""
-        counts = f'"payloads": {total.count}, "refused": {total.refused}'
-        click.echo(f'{head}], {counts}, "skipped": {total.skipped}}}')
-
-
-def _spans(finding: Finding) -> Iterator[Span]:
-    violation = finding.violation
-    yield finding.place, "dim"
-    yield ": "
-    yield violation.path, "bold"
-    if finding.source is not None:
-        yield f" (from {finding.source})"
-    yield f": {violation.message}"
-    if violation.suggestion is not None:
-        yield "; did you mean "
-        yield repr(violation.suggestion), "green"
-        yield "?"
-    if violation.rule:
-        yield f" [{violation.rule}]", "cyan"
-
-
-def _document(finding: Finding) -> dict[str, Any]:
-    violation = finding.violation
-    file, _, line = finding.place.rpartition(":")
-    return {
-        "file": file,
-        "line": int(line),
-        "path": violation.path,
-        "message": violation.message,
-        "value": violation.value,
-        "rule": violation.rule or None,
-        "suggestion": violation.suggestion,
-        "source": finding.source,
-    }

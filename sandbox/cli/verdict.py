@@ -13,11 +13,13 @@ from contracts.schema import Schema
 from sandbox.account import setting
 from sandbox.cli.payloads import Block, Payload, Unread
 from sandbox.switchboard import load
-from translators.event import BadEvent, parse
+from translators.event import BadEvent, Event, parse
 from translators.mapping import Translate
-from translators.request import Untranslatable
+from translators.request import Outcome, Untranslatable
 
 __all__ = ["Bodies", "Finding", "Judged", "SegmentEvents", "UnknownEndpoint", "choose"]
+
+Watch = Callable[[Payload, Event, Outcome], None]
 
 
 class UnknownEndpoint(MeterboxError):
@@ -31,11 +33,14 @@ class UnknownEndpoint(MeterboxError):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """A violation, the file and line it is at, and the Segment field it came from, if any."""
+    """A violation, the file and line it is at, and the Segment field it came from, if any.
+
+    `at` is the path of the payload in the document there."""
 
     place: str
     violation: Violation
     source: str | None = None
+    at: str = "$"
 
 
 @dataclass(slots=True)
@@ -80,7 +85,10 @@ class Bodies:
         judged = Judged(0)
         found: list[Finding] = []
         for payload in self._split(block):
-            here = [Finding(payload.place, violation) for violation in self.violations(payload)]
+            here = [
+                Finding(payload.place, violation, at=payload.at)
+                for violation in self.violations(payload)
+            ]
             judged.count += 1
             judged.refused += bool(here)
             found += here
@@ -132,10 +140,13 @@ class Bodies:
 
 
 class SegmentEvents:
-    """Judges Segment events by the requests a translator makes of them."""
+    """Judges Segment events by the requests a translator makes of them; `watch` sees both."""
 
-    def __init__(self, contract: Contract, translate: Translate) -> None:
+    def __init__(
+        self, contract: Contract, translate: Translate, watch: Watch | None = None
+    ) -> None:
         self._contract = contract
+        self._watch = watch
         self._translate = translate
         self._bodies: dict[str, Bodies] = {}
 
@@ -158,16 +169,19 @@ class SegmentEvents:
             why = payload.value.why.removeprefix("the body ")
             return [_refusal(payload, "$", why, "")]
         try:
-            outcome = self._translate(parse(payload.value))
+            event = parse(payload.value)
+            outcome = self._translate(event)
         except BadEvent as fault:
             return [_refusal(payload, fault.path, fault.why, "")]
+        if self._watch is not None:
+            self._watch(payload, event, outcome)
         if isinstance(outcome, Untranslatable):
             if outcome.unsupported:
                 return None
             return [_refusal(payload, outcome.path, outcome.reason, outcome.rule)]
         sources = {f"$.{traced.field}": traced.source for traced in outcome.trace}
         return [
-            Finding(payload.place, violation, sources.get(violation.path))
+            Finding(payload.place, violation, sources.get(violation.path), payload.at)
             for request in outcome.requests
             for violation in self._of(request.endpoint).violations(
                 Payload(payload.place, "$", request.body)
@@ -187,7 +201,8 @@ def _events(block: Block) -> Iterator[Payload]:
 
 
 def _refusal(payload: Payload, path: str, why: str, rule: str) -> Finding:
-    return Finding(payload.place, Violation(payload.at + path[1:], why, None, rule))
+    violation = Violation(payload.at + path[1:], why, None, rule)
+    return Finding(payload.place, violation, at=payload.at)
 
 
 def _each(schema: Schema) -> Callable[[Any], bool]:

@@ -51,3 +51,13 @@ def test_rules_may_be_chosen_by_how_they_are_known(run):
 
 def test_a_confidence_that_is_not_one_is_exit_code_2(run):
     assert run("rules", "--confidence", "rumour").exit_code == 2
+
+
+def test_what_is_linted_is_listed_as_advice_and_no_rule_of_a_vendor(run):
+    told = json.loads(run("rules", "--lint", "--json").output)
+    assert all(one["id"].startswith("lint.") for one in told)
+    assert {one["source"] for one in told} == {"meterbox's own advice"}
+    lines = [line.split("\t") for line in run("rules", "--lint").output.splitlines()]
+    assert lines == [list(one.values()) for one in told]
+    assert run("rules", "orb", "--lint").exit_code == 2
+    assert run("rules", "--confidence", "sdk", "--lint").exit_code == 2

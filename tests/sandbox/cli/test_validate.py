@@ -24,7 +24,10 @@ TRACK = {
 
 def test_right_payloads_are_exit_code_0_and_one_line(run, write):
     result = run("validate", "orb", write("e.ndjson", EVENT, {"events": [EVENT, EVENT]}))
-    assert result.output == "Orb ingest: 2 payloads checked, none refused.\n"
+    assert result.output == (
+        "Orb ingest: 2 payloads checked, none refused. "
+        "--lint looks for what a contract allows and a biller regrets.\n"
+    )
     assert result.exit_code == 0
 
 
