@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,9 @@ from sandbox.answers import answer, json_object, of_http, told
 from sandbox.archive import Archive
 from sandbox.guard import Guard
 from sandbox.journal import Act, Exchange, Journal
+from sandbox.keepsakes import Keepsakes
 from sandbox.queries import entries, exchanges, known, seconds, totals
 from sandbox.room import Room
-from sandbox.snapshot import read, restore, take
 from sandbox.spread import Elsewhere, handed_on, search, settle
 from sandbox.switchboard import Switchboard
 
@@ -53,7 +53,7 @@ class Control:
         """The account a path names, by key or handle; a new key opens one."""
         return self._found(request) or self.accounts.open(*_addressed(request))
 
-    def _opened(self, request: Request) -> Account:
+    def opened(self, request: Request) -> Account:
         """The account a path names, if there is one."""
         account = self._found(request)
         if account is None:
@@ -98,7 +98,7 @@ class Control:
 
     async def ledger(self, request: Request) -> Response:
         """A key that nobody has used has no ledger: an empty one would look like nothing billed."""
-        account = self._opened(request)
+        account = self.opened(request)
         query = dict(request.query_params)
         account.elapse(account.clock.now())
         page = entries(account.ledger, query, known([account.room.contract]))
@@ -169,25 +169,6 @@ class Control:
             self.forget(self.open(request))
         return await self.show_account(request)
 
-    async def snapshot(self, request: Request) -> Response:
-        return answer(take(self._opened(request), self._board().added))
-
-    async def restore(self, request: Request) -> Response:
-        document = await json_object(request)
-        snapshot, account = read(document), self.open(request)
-        now = account.clock.now()
-        done = restore(snapshot, account, self._board())
-        if self.archive is not None:
-            self.archive.act(account, now, Act("restore", document))
-            await self.archive.written()
-        if self.forget is not None:
-            self.forget(account)
-        return answer(asdict(done))
-
-    def _board(self) -> Switchboard:
-        assert self.switchboard is not None  # as the composition sees to
-        return self.switchboard
-
     async def dashboard(self, request: Request) -> Response:
         arguments = await json_object(request)
         name = request.path_params["name"]
@@ -255,7 +236,7 @@ def control_app(control: Control) -> ASGIApp:
 
 def control_routes(control: Control) -> list[Route]:
     """Every route of the control API."""
-    one = "/accounts/{vendor}/{key}"
+    one, kept = "/accounts/{vendor}/{key}", Keepsakes(control)
     return [
         *_routes("/health", GET=control.health),
         *_routes("/accounts", GET=control.list_accounts),
@@ -272,12 +253,14 @@ def control_routes(control: Control) -> list[Route]:
         *_routes(f"{one}/settings", GET=control.show_settings, PATCH=control.change_settings),
         *_routes(f"{one}/profile", GET=control.show_profile, PUT=control.change_profile),
         *_routes(f"{one}/reset", POST=control.reset),
-        *_routes(f"{one}/snapshot", GET=control.snapshot, POST=control.restore),
+        *_routes(f"{one}/snapshot", GET=kept.take, POST=kept.restore),
+        *_routes(f"{one}/coverage", GET=kept.coverage_of),
         *_routes(f"{one}/deliveries", GET=control.show_deliveries),
         *_routes(f"{one}/webhooks", GET=control.show_webhooks),
         *_routes(f"{one}/webhooks/resend", POST=control.resend_webhook),
         *_routes(f"{one}/dashboard/{{name}}", POST=control.dashboard),
         *_routes("/exchanges", GET=control.all_exchanges),
+        *_routes("/coverage/{vendor}", GET=kept.coverage),
         *_routes("/exchanges/{id}", GET=control.exchange),
         *_routes("/rules", GET=control.rules),
         *_routes("/openapi.json", GET=control.openapi),

@@ -10,7 +10,7 @@ from typing import Any
 from sandbox.clock import iso
 from sandbox.reports.model import Coverage, Report
 
-__all__ = ["document", "text"]
+__all__ = ["covered", "document", "text"]
 
 
 def text(report: Report) -> str:
@@ -28,16 +28,17 @@ def document(report: Report) -> dict[str, Any]:
         "totals": report.totals,
         "left_out": report.left_out,
         "checks": [asdict(check) for check in report.checks],
-        "coverage": [_covered(covered) for covered in report.coverage],
+        "coverage": [covered(of) for of in report.coverage],
     }
 
 
-def _covered(covered: Coverage) -> dict[str, Any]:
+def covered(of: Coverage) -> dict[str, Any]:
+    """What of a kind was exercised, and what was not."""
     return {
-        "kind": covered.kind,
-        "percent": round(covered.percent, 1),
-        "exercised": list(covered.exercised),
-        "missing": covered.missing,
+        "kind": of.kind,
+        "percent": round(of.percent, 1),
+        "exercised": list(of.exercised),
+        "missing": of.missing,
     }
 
 
