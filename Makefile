@@ -14,7 +14,8 @@ demo: $(VENV)/installed ## play Segment events through every vendor
 test: $(VENV)/installed ## run the tests on every core
 	@$(PYTEST) --numprocesses auto --dist worksteal
 
-NODE_CLIENTS := tests/clients/node tests/clients/hyperline_cli tests/sandbox/reports/node
+NODE_CLIENTS := tests/clients/node tests/clients/hyperline_cli tests/sandbox/reports/node \
+	tests/sandbox/page/node
 
 # A Node.js of the machine's will do when it is new enough; otherwise PyPI has one for $(VENV).
 WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"

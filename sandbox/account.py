@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["Account", "Accounts", "Forward", "Origin", "setting"]
 
 Forward = Callable[["Account", Sequence[Mapping[str, Any]]], None]
+FEED, FEED_BYTES = 100_000, 64 * 1024 * 1024
+"""Exchanges of all accounts that are kept in one list, and bytes of their bodies."""
 LONGEST = timedelta(days=3660)
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -190,7 +192,7 @@ class Accounts:
         profile: Profile = "faithful",
     ) -> None:
         self.rooms = dict(rooms)
-        self.feed = Journal()
+        self.feed = Journal(FEED, FEED_BYTES)
         self.forward: Forward | None = None
         self._seed = seed
         self._source = source

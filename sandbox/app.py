@@ -1,4 +1,4 @@
-"""The composition: every vendor, the control API, the first page and the forwarder, on one port."""
+"""The composition: every vendor, the control API, the page and the forwarder, on one port."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from translators.forwarding.sqlite import SqliteOutbox
 
 __all__ = ["Options", "Sandbox", "create_app"]
+
+PAGE = "/_meterbox/page"
 
 
 @dataclass(frozen=True)
@@ -137,14 +139,12 @@ def _accounts(options: Options) -> Accounts:
     )
 
 
-def _control(sandbox: Sandbox, token: str | None, rebuilt: Mapping[str, int] | None) -> ASGIApp:
+def _control(sandbox: Sandbox, token: str | None, rebuilt: Mapping[str, int] | None) -> Control:
     told = sandbox.forwarding.told if sandbox.forwarding is not None else None
     forget = sandbox.forwarding.forget if sandbox.forwarding is not None else None
     send = sandbox.courier.send
     board = sandbox.switchboard
-    return control_app(
-        Control(sandbox.accounts, sandbox.archive, told, forget, token, rebuilt, send, board)
-    )
+    return Control(sandbox.accounts, sandbox.archive, told, forget, token, rebuilt, send, board)
 
 
 def _add_partners(sandbox: Sandbox) -> None:
@@ -185,13 +185,31 @@ def _unnoted(_: Account, __: Exchange) -> None:
     """The exchange itself need not be safe, only what it sets going."""
 
 
-def _front(sandbox: Sandbox, control: ASGIApp) -> ASGIApp:
-    front = Front(sandbox.accounts.rooms)
+def _front(sandbox: Sandbox, control: Control) -> ASGIApp:
+    page = Page(sandbox, control)
+    front = Front(sandbox.accounts.rooms, page)
     return Starlette(
         lifespan=sandbox.lifespan,
         routes=[
             Route("/", front.show),
-            Mount("/_meterbox", control),
+            Route(PAGE, page),
+            Route(f"{PAGE}/{{rest:path}}", page),
+            Mount("/_meterbox", control_app(control)),
         ],
         exception_handlers={HTTPException: front.lost},
     )
+
+
+class Page:
+    """The web page, made when somebody first opens it: who does not should not wait for it."""
+
+    def __init__(self, sandbox: Sandbox, control: Control) -> None:
+        self._sandbox, self._control = sandbox, control
+        self._app: ASGIApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._app is None:
+            from sandbox.page.app import page_app
+
+            self._app = page_app(self._control, self._sandbox.switchboard, self._sandbox.forwarding)
+        await self._app(scope, receive, send)

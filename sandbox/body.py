@@ -13,7 +13,7 @@ import orjson
 
 from sandbox.reply import Request
 
-__all__ = ["LARGEST", "Unreadable", "content", "document", "parse"]
+__all__ = ["LARGEST", "Unreadable", "content", "document", "parse", "readable"]
 
 LARGEST = 8 * 1024 * 1024
 """Bytes of a body, before and after unzipping. No vendor publishes a larger limit."""
@@ -45,6 +45,14 @@ def content(request: Request) -> bytes:
     if encoding not in (b"gzip", b"x-gzip"):
         raise Unreadable("encoding", f"Content-Encoding {encoding.decode('latin-1')!r}; send gzip")
     return _unzipped(request.body)
+
+
+def readable(request: Request) -> bytes:
+    """The body's bytes as a person wants to see them: unzipped, where that can be done."""
+    try:
+        return content(request)
+    except Unreadable:
+        return request.body
 
 
 def document(request: Request) -> Any:

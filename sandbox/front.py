@@ -1,14 +1,14 @@
-"""`GET /`: what is here, as JSON for a program and as a small page for a person."""
+"""`GET /`: what is here, as JSON for a program; a person gets the page."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import Response
+from starlette.types import ASGIApp
 
 from contracts.model import Contract
 from sandbox.room import Room
@@ -16,26 +16,18 @@ from sandbox.view import dumps
 
 __all__ = ["Front"]
 
-STYLE = """
-:root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }
-body { max-width: 46rem; margin: 3rem auto; padding: 0 1rem }
-table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .4rem .8rem .4rem 0; vertical-align: top }
-th, td { border-bottom: 1px solid #8886 }
-code { font-size: .92em }
-"""
-
 
 class Front:
     """Tells a visitor which vendors answer, where, and with which key to try them."""
 
-    def __init__(self, rooms: Mapping[str, Room]) -> None:
+    def __init__(self, rooms: Mapping[str, Room], page: ASGIApp) -> None:
+        self._page = page
         self._contracts = [room.contract for room in rooms.values()]
 
-    async def show(self, request: Request) -> Response:
-        root = str(request.base_url).rstrip("/")
+    async def show(self, request: Request) -> ASGIApp:
         if "text/html" in request.headers.get("accept", ""):
-            return HTMLResponse(_page(self._contracts, root), headers={"vary": "accept"})
+            return self._page
+        root = str(request.base_url).rstrip("/")
         told = {
             "meterbox": {"control": f"{root}/_meterbox", "health": f"{root}/_meterbox/health"},
             "vendors": [_vendor(contract, root) for contract in self._contracts],
@@ -63,21 +55,3 @@ def _vendor(contract: Contract, root: str) -> dict[str, Any]:
         "endpoints": [f"{e.method} {e.paths[0]}" for e in contract.endpoints],
         "notes": contract.notes,
     }
-
-
-def _page(contracts: list[Contract], root: str) -> str:
-    rows = "".join(
-        f"<tr><th scope=row>{escape(c.title)}</th><td><code>{escape(root)}/{c.vendor}</code></td>"
-        f"<td><code>{escape(c.key('demo'))}</code></td><td>{len(c.endpoints)}</td></tr>"
-        for c in contracts
-    )
-    return (
-        "<!doctype html><html lang=en><meta charset=utf-8><title>meterbox</title>"
-        f"<style>{STYLE}</style><h1>meterbox</h1>"
-        "<p>Billing vendors on localhost: see what was accepted, and what was billed.</p>"
-        "<table><thead><tr><th scope=col>Vendor<th scope=col>Base URL<th scope=col>Test key"
-        f"<th scope=col>Endpoints</thead><tbody>{rows}</tbody></table>"
-        '<p><a href="/_meterbox/accounts">Accounts</a> · '
-        '<a href="/_meterbox/exchanges">Exchanges</a> · <a href="/_meterbox/rules">Rules</a> · '
-        '<a href="/_meterbox/openapi.json">Our own API</a></p></html>'
-    )

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.reply import Reply
 
-__all__ = ["Guard"]
+__all__ = ["Guard", "local"]
 
 
 class Guard:
@@ -42,7 +42,7 @@ class Guard:
                 return None
             return 401, "Show the token: Authorization: Bearer <token>."
         host = headers.get(b"host", b"").decode("latin-1")
-        if not _local(host):
+        if not local(host):
             return 403, f"The control API answers on this machine alone, not as {host!r}."
         origin = headers.get(b"origin")
         if origin is not None and urlsplit(origin.decode("latin-1")).netloc != host:
@@ -50,10 +50,11 @@ class Guard:
         return None
 
 
-def _local(host: str) -> bool:
+def local(host: str) -> bool:
     """Whether a Host header names this machine."""
-    name = urlsplit(f"//{host}").hostname or ""
+    name = ""
     try:
+        name = urlsplit(f"//{host}").hostname or ""
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return name == "localhost" or name.endswith(".localhost")

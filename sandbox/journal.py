@@ -88,7 +88,7 @@ class Journal:
         self._exchanges: deque[Exchange] = deque()
         self._bytes = 0
         self._appended: asyncio.Event | None = None
-        self._closed = False
+        self.closed = False
         self.dropped = 0
         self._acts: list[Noted] = []
         self._begun = 0
@@ -138,7 +138,7 @@ class Journal:
 
     def close(self) -> None:
         """Let nobody wait any more."""
-        self._closed = True
+        self.closed = True
         self._wake()
 
     def _wake(self) -> None:
@@ -159,10 +159,14 @@ class Journal:
             raise Dropped(self.dropped)
         return islice(self._exchanges, max(0, number - self.dropped), None)
 
+    def before(self, number: int) -> Iterator[Exchange]:
+        """Exchanges with a lower number, newest first."""
+        return islice(reversed(self._exchanges), max(0, self.next - number), None)
+
     async def appended(self, timeout: float) -> bool:
         """Wait for the next exchange, at most `timeout` seconds; False when none came, or the
         server is leaving."""
-        if self._closed:
+        if self.closed:
             return False
         if self._appended is None:
             self._appended = asyncio.Event()
@@ -170,4 +174,4 @@ class Journal:
             await asyncio.wait_for(self._appended.wait(), timeout)
         except TimeoutError:
             return False
-        return not self._closed
+        return not self.closed

@@ -6,22 +6,22 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count, islice, takewhile
 from typing import Generic, TypeVar, get_args
 
 from contracts.model import BadValue, Contract, MeterboxError, UnknownSetting, did_you_mean
 from sandbox.journal import Dropped, Exchange, Journal, Verdict
 from sandbox.ledger import Entry, Ledger, Total
 from sandbox.reply import Outcome
+from sandbox.sieve import FILTERS, Wanted, sieve
 
-__all__ = ["Known", "Page", "entries", "exchanges", "known", "seconds", "totals", "whole"]
+__all__ = ["Known", "Page", "check", "entries", "exchanges", "known", "seconds", "totals", "whole"]
 
 Query = Mapping[str, str]
 Item = TypeVar("Item")
 Known = Mapping[str, Sequence[str]]
 """By parameter, the values there can be."""
 PAGING = ("after", "limit", "last")
-OF_EXCHANGE = ("vendor", "endpoint", "method", "verdict", "rule", "status")
 OF_ENTRY = ("customer", "meter", "outcome", "rule", "event")
 MOST = 1_000
 FEW = 20
@@ -69,12 +69,33 @@ def known(contracts: Iterable[Contract]) -> Known:
 
 def exchanges(journal: Journal, query: Query, known: Known) -> Page[Exchange]:
     """Exchanges that fit. Raises Dropped where some of those asked for are gone."""
-    _check(query, (*OF_EXCHANGE, *PAGING, "wait"), known)
+    check(query, known)
     after = whole(query, "after")
+    later = journal.after(after)
+    wanted = sieve(query)
+    if "last" in query:
+        return _last(journal, query, wanted)
     first = max(after, journal.dropped) + 1
-    numbered = enumerate(journal.after(after), first)
-    found = ((number, exchange) for number, exchange in numbered if _fits(exchange, query))
+    before = whole(query, "before", journal.next)
+    numbered = takewhile(lambda row: row[0] < before, enumerate(later, first))
+    found = ((number, exchange) for number, exchange in numbered if wanted(exchange))
     return _page(found, query, lambda: journal.next - 1)
+
+
+def check(query: Query, known: Known) -> None:
+    """Whether exchanges can be asked for so. Raises UnknownSetting, UnknownValue or BadValue."""
+    _check(query, (*FILTERS, *PAGING, "before", "wait"), known)
+
+
+def _last(journal: Journal, query: Query, wanted: Wanted) -> Page[Exchange]:
+    """The newest, looked for from the end: the past is long, and few of it are asked for."""
+    if "limit" in query:
+        raise BadValue("last", query["last"], "to be asked for together with limit")
+    after, before = whole(query, "after"), min(whole(query, "before", journal.next), journal.next)
+    numbered = zip(range(before - 1, after, -1), journal.before(before), strict=False)
+    found = ((number, exchange) for number, exchange in numbered if wanted(exchange))
+    rows = list(islice(found, min(whole(query, "last"), MOST)))
+    return Page(rows[::-1], journal.next - 1, False)
 
 
 def entries(ledger: Ledger, query: Query, known: Known) -> Page[Entry]:
@@ -129,20 +150,6 @@ def _page(found: Iterator[tuple[int, Item]], query: Query, newest: Callable[[], 
     if next(found, None) is None:
         return Page(rows, newest(), False)
     return Page(rows, rows[-1][0] if rows else whole(query, "after"), True)
-
-
-def _fits(exchange: Exchange, query: Query) -> bool:
-    told = {
-        "vendor": exchange.vendor,
-        "endpoint": exchange.endpoint,
-        "method": exchange.request.method,
-        "verdict": exchange.verdict,
-        "status": str(exchange.reply.status),
-    }
-    if any(query.get(name, value) != value for name, value in told.items()):
-        return False
-    rule = query.get("rule")
-    return rule is None or any(found.rule == rule for found in exchange.findings)
 
 
 def _listed(entry: Entry, query: Query) -> bool:

@@ -107,9 +107,9 @@ class Veil:
         told = ((k.decode("latin-1"), v.decode("latin-1")) for k, v in headers.items())
         return {k: redacted(v) if secret_header(k) else self.text(v) for k, v in told}
 
-    def body(self, body: bytes) -> str:
+    def body(self, body: bytes, most: int = SHOWN) -> str:
         """A body as text: its beginning where it is large, and how much was left out."""
-        end = _end(body, SHOWN, [written.encode("utf-8", "replace") for written in self._written])
+        end = _end(body, most, [written.encode("utf-8", "replace") for written in self._written])
         text = body[:end].decode("utf-8", "backslashreplace")
         text = IN_JSON.sub(lambda found: found[1] + self._mask(found[2]), text)
         if text.lstrip()[:1] not in ("{", "["):

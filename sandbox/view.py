@@ -13,7 +13,7 @@ from contracts import durations
 from contracts.model import Rule, Violation
 from sandbox.account import Account
 from sandbox.auth import credentials, redacted
-from sandbox.body import Unreadable, content
+from sandbox.body import readable
 from sandbox.clock import iso
 from sandbox.excerpt import excerpt
 from sandbox.journal import Exchange
@@ -22,7 +22,17 @@ from sandbox.reply import Effects, Request, Usage
 from sandbox.veil import Veil, named_secret
 from sandbox.webhooks import Delivery, Target
 
-__all__ = ["account", "dumps", "exchange", "ledger", "rule", "settings", "summary", "webhooks"]
+__all__ = [
+    "account",
+    "body",
+    "dumps",
+    "exchange",
+    "ledger",
+    "rule",
+    "settings",
+    "summary",
+    "webhooks",
+]
 
 
 def dumps(value: Any) -> bytes:
@@ -53,6 +63,12 @@ def exchange(told: Exchange, of: Account) -> dict[str, Any]:
         "findings": [_finding(found, of, veil) for found in told.findings],
         "effects": [row for effects in told.effects for row in _effects(effects, veil)],
     }
+
+
+def body(told: Exchange, of: Account, side: str) -> str:
+    """The whole body of the `request` or the `response`, however large."""
+    sent = readable(told.request) if side == "request" else told.reply.body
+    return _veil(told.request, of).body(sent, len(sent))
 
 
 def summary(told: Exchange, of: Account) -> dict[str, Any]:
@@ -240,14 +256,10 @@ def _usage(usage: Usage, veil: Veil) -> dict[str, Any]:
 
 
 def _request(request: Request, veil: Veil) -> dict[str, Any]:
-    try:
-        body = content(request)
-    except Unreadable:
-        body = request.body
     return {
         "method": request.method,
         "path": veil.path(request.path),
         "query": veil.query(request.query_string.decode("latin-1")),
         "headers": veil.headers(request.headers),
-        "body": veil.body(body),
+        "body": veil.body(readable(request)),
     }

@@ -47,6 +47,16 @@ def asked(ask: Ask, account: Account) -> Account:
         ({"rule": "acme.usage.time"}, []),
         ({"vendor": "acme"}, [1, 2, 3, 4]),
         ({"limit": "2"}, [1, 2]),
+        ({"before": "3"}, [1, 2]),
+        ({"last": "2", "before": "4"}, [2, 3]),
+        ({"last": "2", "after": "1", "before": "3"}, [2]),
+        ({"last": "9", "before": "0"}, []),
+        ({"customer": "c2"}, [1]),
+        ({"customer": "acm"}, []),
+        ({"text": "QUANTITY c1"}, [1, 2, 3, 4]),
+        ({"text": "post 400"}, [3]),
+        ({"text": "usage/a"}, [4]),
+        ({"text": "nowhere"}, []),
     ],
 )
 def test_each_filter_narrows_the_exchanges(

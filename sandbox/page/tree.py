@@ -1,0 +1,111 @@
+"""A JSON value as a tree to be looked at, every finding at the very field it is about.
+
+However large the value is, no more than a few thousand of its fields are shown, among them all that
+something was found at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from contracts.conformance import json_path
+
+__all__ = ["Node", "steps", "tree"]
+
+MOST = 1_500
+"""Fields that are shown, beside those that something was found at."""
+ITEMS = 100
+"""Items of one list or object, likewise."""
+DEEPEST = 40
+OPEN = 30
+"""A list or object of more items is closed at first."""
+STEP = re.compile(r"\.\w+|\[(?:\d+|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\]")
+
+Finding = Mapping[str, Any]
+Places = Sequence[tuple[Sequence[str], Finding]]
+
+
+@dataclass(slots=True)
+class Node:
+    """One value: `kind` is object, list, text, number or word; `text` is what it is, or how many
+    are in it, `left` of which are not shown. `found` are the findings about it, and `near` those
+    about something in it that is not there."""
+
+    path: str
+    key: str | None
+    kind: str
+    text: str
+    children: list[Node] = field(default_factory=list)
+    left: int = 0
+    found: list[Finding] = field(default_factory=list)
+    near: list[Finding] = field(default_factory=list)
+    open: bool = True
+
+
+def tree(value: Any, findings: Iterable[Finding] = ()) -> Node:
+    """The tree of a value with these findings, whose `path` is as `json_path` writes it."""
+    places = [(list(steps(found["path"])), found) for found in findings]
+    return Builder().node(value, None, "$", places, 0)
+
+
+def steps(path: str) -> Iterator[str]:
+    """`$.events[3]['a b']` as `.events`, `[3]`, `['a b']`."""
+    return (found[0] for found in STEP.finditer(path))
+
+
+class Builder:
+    """Counts what is shown."""
+
+    def __init__(self) -> None:
+        self._left = MOST
+
+    def node(self, value: Any, key: str | None, path: str, places: Places, depth: int) -> Node:
+        kind, text = _told(value)
+        node = Node(path, key, kind, text)
+        below: dict[str, list[tuple[Sequence[str], Finding]]] = defaultdict(list)
+        for rest, found in places:
+            if rest:
+                below[rest[0]].append((rest[1:], found))
+            else:
+                node.found.append(found)
+        if kind in ("object", "list"):
+            self._fill(node, value, below, depth)
+        node.near = [found for group in below.values() for _, found in group]
+        node.open = bool(places) or len(node.children) + node.left <= OPEN or depth == 0
+        return node
+
+    def _fill(self, node: Node, value: Any, below: dict[str, Any], depth: int) -> None:
+        """The children that are shown, each with what was found below it."""
+        for n, (key, item) in enumerate(_items(value)):
+            step = json_path([key])[1:]
+            places = below.pop(step, [])
+            if not places and (n >= ITEMS or self._left <= 0 or depth >= DEEPEST):
+                node.left += 1
+                continue
+            self._left -= 1
+            name = key if isinstance(key, str) else str(key)
+            node.children.append(self.node(item, name, node.path + step, places, depth + 1))
+
+
+def _items(value: Any) -> Iterable[tuple[str | int, Any]]:
+    return value.items() if isinstance(value, dict) else enumerate(value)
+
+
+def _told(value: Any) -> tuple[str, str]:
+    if isinstance(value, dict):
+        return "object", _counted(len(value), "field")
+    if isinstance(value, list):
+        return "list", _counted(len(value), "item")
+    if isinstance(value, str):
+        return "text", value
+    if value is None or isinstance(value, bool):
+        return "word", {None: "null", True: "true", False: "false"}[value]
+    return "number", str(value)
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

@@ -1,0 +1,10 @@
+"""Every view of the page, in the order of its navigation."""
+
+from __future__ import annotations
+
+from sandbox.page import exchange, feed
+from sandbox.page.page import View
+
+__all__ = ["VIEWS"]
+
+VIEWS: tuple[View, ...] = (feed.VIEW, exchange.VIEW)

@@ -1,0 +1,96 @@
+"""A real browser: Debian's Chromium, driven by Playwright, and what it sees of the page."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+
+__all__ = ["AXE", "CHROMIUM", "MARKS", "SIZES", "THEMES", "Visit", "launched", "shoot", "visiting"]
+
+CHROMIUM = shutil.which("chromium")
+MARKS = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: .ci/chromium installs it"),
+]
+AXE = Path(__file__).parent / "sandbox/page/node/node_modules/axe-core/axe.min.js"
+SIZES = (1440, 390)
+THEMES = ("light", "dark")
+SCREENSHOTS = "METERBOX_SCREENSHOTS"
+"""The variable that names a folder for pictures of what the tests see."""
+
+
+@contextmanager
+def launched(*arguments: str) -> Iterator[Browser]:
+    """A browser without a window, which looks up no name that these arguments do not tell it."""
+    quiet = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
+    rooted = ["--no-sandbox"] if os.geteuid() == 0 else []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=[*quiet, *rooted, *arguments]
+        )
+        yield browser
+        browser.close()
+
+
+class Visit:
+    """A tab: `page` is Playwright's, `asked` each request of it, and `complaints` what the browser
+    found wrong."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        self.asked: list[Request] = []
+        self.complaints: list[str] = []
+        page.set_default_timeout(10_000)
+        page.on("request", lambda request: self.asked.append(request))
+        page.on("console", self._note)
+        page.on("pageerror", lambda fault: self.complaints.append(str(fault)))
+
+    def _note(self, told: ConsoleMessage) -> None:
+        if told.type == "error":
+            self.complaints.append(told.text)
+
+    @property
+    def origins(self) -> set[str]:
+        """Where the tab asked for something."""
+        parts = [urlsplit(request.url) for request in self.asked]
+        return {f"{part.scheme}://{part.netloc}" for part in parts if part.scheme != "data"}
+
+    def violations(self) -> list[str]:
+        """What axe-core finds wrong with the page as it is."""
+        # Not as an element of the page, whose policy allows no script but its own.
+        self.page.evaluate(AXE.read_text(encoding="utf-8") + "; 0")
+        found: list[dict[str, Any]] = self.page.evaluate("axe.run().then(r => r.violations)")
+        return [
+            f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
+            for one in found
+            for node in one["nodes"]
+        ]
+
+
+@contextmanager
+def visiting(
+    browser: Browser, width: int = 1440, theme: str = "light", **more: Any
+) -> Iterator[Visit]:
+    """A visit by somebody new."""
+    size: Any = {"width": width, "height": 900}
+    scheme: Any = theme
+    context = browser.new_context(viewport=size, color_scheme=scheme, **more)
+    try:
+        yield Visit(context.new_page())
+    finally:
+        context.close()
+
+
+def shoot(page: Page, name: str) -> None:
+    """A picture of the page, where somebody wants to look at it."""
+    folder = os.environ.get(SCREENSHOTS)
+    if folder:
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
