@@ -96,6 +96,8 @@ def blocks(name: str) -> Iterator[Block]:
     with _opened(name) as stream:
         chunks = _whole_lines(stream)
         head = next(chunks, b"")
+        if head.count(b"\n") < 2 and not _is_lines(head):
+            head += next(chunks, b"")  # by one line alone it cannot be told
         read = _by_line if _is_lines(head) else _documents
         yield from read("stdin" if name == "-" else name, chain([head], chunks))
 

@@ -91,8 +91,9 @@ class Linter:
         self.metrics = Metrics(needs or {})
         self._watches: list[Watch] = [self._keys, Times(contract, read_by, now), self._properties]
         self._watches.append(self._customers)
-        if source is None:
+        if source is None and needs:
             self._watches.append(self.metrics)
+        self._sees = [watch.see for watch in self._watches]
 
     def look(self, body: Any, file: str, line: int, path: str = "$") -> None:
         """Look at the events of a body, which is at this place."""
@@ -100,8 +101,8 @@ class Linter:
             for id in know(body):
                 self._customers.know(id)
         for usage in self._read(body, file, line, path):
-            for watch in self._watches:
-                watch.see(usage)
+            for see in self._sees:
+                see(usage)
 
     def know(self, id: str) -> None:
         """This customer is there."""

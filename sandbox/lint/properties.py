@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,9 +34,13 @@ class Properties:
         self._passed_over = 0
 
     def see(self, usage: Usage) -> None:
-        prefix = usage.prefix
+        prefix, known = usage.prefix, self._found
         for name, value in usage.fields.items():
-            self._look(prefix + name, value, usage, 0)
+            whole = prefix + name
+            if whole in known and not isinstance(value, dict | list):
+                known[whole].see(value, usage)
+            else:
+                self._look(whole, value, usage, 0)
 
     def unjudged(self) -> Iterator[str]:
         """What was not looked at, in a sentence."""
@@ -52,9 +56,9 @@ class Properties:
             yield from found.causes()
 
     def _look(self, name: str, value: Any, usage: Usage, depth: int) -> None:
-        if isinstance(value, Mapping | list):
+        if isinstance(value, dict | list):
             if depth < DEEPEST:
-                inner = value.items() if isinstance(value, Mapping) else (("", v) for v in value)
+                inner = value.items() if isinstance(value, dict) else (("", v) for v in value)
                 for key, one in inner:
                     self._look(f"{name}.{key}" if key else f"{name}[]", one, usage, depth + 1)
             return

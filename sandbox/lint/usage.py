@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -98,12 +97,12 @@ def known(naming: Naming) -> Callable[[Any], Iterator[str]]:
 def at(node: Any, path: str) -> Any:
     """What stands at a path with dots; None where nothing does."""
     for part in path.split("."):
-        node = node.get(part) if isinstance(node, Mapping) else None
+        node = node.get(part) if isinstance(node, dict) else None
     return node
 
 
 def _events(body: Any, inside: str | None, path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    if isinstance(body, Mapping):
+    if isinstance(body, dict):
         under = body.get(inside) if inside is not None else None
         if not isinstance(under, list):
             yield path, body
@@ -111,7 +110,7 @@ def _events(body: Any, inside: str | None, path: str) -> Iterator[tuple[str, Map
         body, path = under, f"{path}.{inside}"
     if isinstance(body, list):
         for index, event in enumerate(body):
-            if isinstance(event, Mapping):
+            if isinstance(event, dict):
                 yield f"{path}[{index}]", event
 
 
@@ -159,7 +158,7 @@ def _properties(layout: Layout) -> Callable[[Mapping[str, Any]], tuple[Fields, s
 
     def properties(event: Mapping[str, Any]) -> tuple[Fields, str]:
         found = get(event)
-        if not isinstance(found, Mapping):
+        if not isinstance(found, dict):
             return _together(event, [place]), ""
         if key is not None:
             return {name: value for name, value in found.items() if name != key}, prefix
@@ -173,7 +172,7 @@ def _together(event: Mapping[str, Any], places: Sequence[str]) -> Fields:
     fields: dict[str, Any] = {}
     for place in places:
         found = at(event, place)
-        if isinstance(found, Mapping):
+        if isinstance(found, dict):
             fields.update((f"{place}.{name}", value) for name, value in found.items())
         elif found is not None:
             fields[place] = found
@@ -182,13 +181,14 @@ def _together(event: Mapping[str, Any], places: Sequence[str]) -> Fields:
 
 def _moment(written: Any) -> datetime | None:
     """A time as ISO 8601, or milliseconds since 1970; None where it is neither."""
-    with suppress(ValueError, OverflowError, OSError):
-        if isinstance(written, str):
+    try:
+        if type(written) is str:
             at = datetime.fromisoformat(written.upper())
-        elif isinstance(written, int | float) and not isinstance(written, bool):
+        elif type(written) is int or type(written) is float:
             at = datetime.fromtimestamp(written / 1000, UTC)
         else:
             return None
-        # Beside the ends of the calendar there may be no such time in another zone.
-        return at if 1 < at.year < 9999 else None
-    return None
+    except (ValueError, OverflowError, OSError):
+        return None
+    # Beside the ends of the calendar there may be no such time in another zone.
+    return at if 1 < at.year < 9999 else None
