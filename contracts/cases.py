@@ -13,15 +13,17 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from contracts import durations
 from contracts.model import Contract, ContractFault
 
-__all__ = ["Case", "differences", "keep", "read_cases", "render"]
+__all__ = ["NOW", "Case", "Difference", "differences", "keep", "read_cases", "render"]
 
+NOW = datetime(2026, 1, 15, 12, 0, 0, 250_000, tzinfo=UTC)
+"""The time that cases are written for; some hold a date of their own."""
 MARK = re.compile(
     r"\{\{(now|millis)(?:([+-])([\w.]+))?\}\}|\{\{id:([\w-]+)\}\}|\{\{(n)\}\}"
     r"|\{\{kept:([\w-]+)\}\}"
@@ -136,7 +138,20 @@ def _moment(mark: re.Match[str], now: datetime) -> datetime:
     return now + by if mark[2] == "+" else now - by
 
 
-def differences(expected: Any, actual: Any, path: str = "$") -> Iterator[str]:
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where an answer is not what was expected."""
+
+    path: str
+    message: str
+    expected: Any = None
+    got: Any = None
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.message}"
+
+
+def differences(expected: Any, actual: Any, path: str = "$") -> Iterator[Difference]:
     """Where `actual` is not what was expected; nothing when it is."""
     if isinstance(expected, Mapping):
         yield from _differing(expected, actual, path)
@@ -144,10 +159,10 @@ def differences(expected: Any, actual: Any, path: str = "$") -> Iterator[str]:
         for index, (want, got) in enumerate(zip(expected, actual, strict=True)):
             yield from differences(want, got, f"{path}[{index}]")
     elif expected != actual or isinstance(expected, bool) is not isinstance(actual, bool):
-        yield f"{path}: expected {expected!r}, got {actual!r}"
+        yield Difference(path, f"expected {expected!r}, got {actual!r}", expected, actual)
 
 
-def _differing(expected: Mapping[str, Any], actual: Any, path: str) -> Iterator[str]:
+def _differing(expected: Mapping[str, Any], actual: Any, path: str) -> Iterator[Difference]:
     if "$any" in expected:
         return
     if "$pattern" in expected:
@@ -155,18 +170,19 @@ def _differing(expected: Mapping[str, Any], actual: Any, path: str) -> Iterator[
         return
     wanted = expected.get("$contains", expected)
     if not isinstance(actual, Mapping):
-        yield f"{path}: expected an object, got {actual!r}"
+        yield Difference(path, f"expected an object, got {actual!r}", expected, actual)
         return
     for key in wanted:
         if key in actual:
             yield from differences(wanted[key], actual[key], f"{path}.{key}")
         else:
-            yield f"{path}.{key}: is missing"
+            yield Difference(f"{path}.{key}", "is missing", wanted[key])
     if wanted is expected:
         for key in actual.keys() - wanted.keys():
-            yield f"{path}.{key}: unexpected {actual[key]!r}"
+            yield Difference(f"{path}.{key}", f"unexpected {actual[key]!r}", None, actual[key])
 
 
-def _unmatched(pattern: str, actual: Any, path: str) -> Iterator[str]:
+def _unmatched(pattern: str, actual: Any, path: str) -> Iterator[Difference]:
     if not isinstance(actual, str) or not re.fullmatch(pattern, actual):
-        yield f"{path}: {actual!r} does not match {pattern!r}"
+        message = f"{actual!r} does not match {pattern!r}"
+        yield Difference(path, message, {"$pattern": pattern}, actual)

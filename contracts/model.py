@@ -167,6 +167,18 @@ class Memory:
     lasts: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """What an endpoint makes at the vendor, and the endpoints `by` which, one after the other, that
+    is taken away again: their paths' parameters are taken from the answer that made it, or from
+    `each` of a list in it. Without any endpoints there is no way."""
+
+    what: str
+    by: tuple[str, ...] = ()
+    each: str | None = None
+    takes: Mapping[str, str] = field(default_factory=dict)
+
+
 @dataclass(frozen=True)
 class Endpoint:
     """One operation of a vendor. `paths` are all the spellings the vendor answers to.
@@ -206,7 +218,8 @@ class Contract:
     where no rule speaks of the same event sent twice. `environment` has the variables by which the
     vendor's own clients find it, of its `{url}` here and a `{key}`; `base` is the path that a base
     URL given to them ends in. `live` tells live keys, where that is known or guessed. `layouts`,
-    `namings` and `needs` tell where in bodies stands what billing goes by.
+    `namings` and `needs` tell where in bodies stands what billing goes by. `removals` tell by
+    endpoint how what it makes is taken away again.
     """
 
     vendor: str
@@ -231,6 +244,7 @@ class Contract:
     layouts: tuple[Layout, ...] = ()
     namings: tuple[Naming, ...] = ()
     needs: tuple[Need, ...] = ()
+    removals: Mapping[str, Removal] = field(default_factory=dict)
 
     def endpoint(self, name: str) -> Endpoint:
         return self._by_name[name]

@@ -20,6 +20,7 @@ from contracts.model import (
     Limit,
     Live,
     Memory,
+    Removal,
     Rule,
     Switch,
     UnknownVendor,
@@ -94,6 +95,7 @@ def _contract(folder: Path, document: dict[str, Any]) -> Contract:
         mounts=document.get("mounts", {}),
         environment=document.get("environment", {}),
         base=document.get("base", ""),
+        removals=_removals(document.get("removals", {})),
         deduplicates=_memory(document.get("deduplicates"), rules, folder),
         live=_live(document.get("live"), folder),
         layouts=_layouts(document, rules, folder),
@@ -111,6 +113,12 @@ def _live(entry: Mapping[str, Any] | None, folder: Path) -> Live | None:
     except re.error as fault:
         raise ContractFault(folder / "contract.json", f"live: no pattern: {fault}") from fault
     return live
+
+
+def _removals(entries: Mapping[str, Mapping[str, Any]]) -> dict[str, Removal]:
+    return {
+        name: Removal(**{**told, "by": tuple(told.get("by", ()))}) for name, told in entries.items()
+    }
 
 
 def _memory(

@@ -37,6 +37,7 @@ COMMANDS = {
     "translate": "Show the vendor requests that Segment events become.",
     "up": "Run the vendors on this machine, until Ctrl-C.",
     "validate": "Check payloads against a vendor's contract.",
+    "verify": "Play a vendor's contract cases against a sandbox, a mock of yours, or the vendor.",
 }
 INTERRUPTED, PIPE_CLOSED = 130, 141
 

@@ -73,7 +73,7 @@ def test_what_fits_differs_nowhere(expected: Any, actual: Any) -> None:
     ],
 )
 def test_what_differs_is_told_by_its_path(expected: Any, actual: Any, told: list[str]) -> None:
-    assert list(differences(expected, actual)) == told
+    assert list(map(str, differences(expected, actual))) == told
 
 
 def cases_of(folder: Path, text: str) -> None:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import re
 import uuid
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -22,14 +20,14 @@ import pytest
 from segment.analytics.client import Client as Segment
 
 from contracts import credentials
-from contracts.cases import Case, differences, keep, read_cases, render
-from contracts.conformance import violations
+from contracts.cases import NOW, read_cases, render
 from contracts.model import Contract
 from contracts.reader import read, vendors
 from sandbox.auth import handle
 from sandbox.body import LARGEST
+from sandbox.verifying.verification import verified
+from sandbox.verifying.visit import Terms, called
 from tests.clients.test_segment_to_vendors import play
-from tests.contracts.test_cases import NOW, answer_differences, arguments
 from tests.running import NGINX, Nginx, Up
 
 pytestmark = [
@@ -38,9 +36,6 @@ pytestmark = [
 ]
 TOKEN = 'mutation { generateUserToken(userId: "u1") { token } }'
 ME = "{ currentUser { id } }"
-# Webhooks are stamped with the machine's time, which a process of its own cannot be told.
-PARTNER = re.compile(r"/destinations/(\w+)")
-MACHINE = re.compile(r"^[^:]*(?:sent_at|timestamp): ")
 
 
 @dataclass(frozen=True)
@@ -131,103 +126,15 @@ def test_accounts_of_one_name_are_in_one_process(spread: Spread) -> None:
 # The suite: every contract case, as a client of the one address.
 
 
-@dataclass(frozen=True)
-class Tenant:
-    """A fresh account at the one address, as only HTTP shows it."""
-
-    spread: Spread
-    contract: Contract
-    key: str
-
-    def control(self, method: str, path: str, body: Any = None) -> Any:
-        at = f"{self.spread.url}/_meterbox/accounts/{self.contract.vendor}/{self.key}{path}"
-        answer = self.spread.http.request(method, at, json=body)
-        assert answer.status_code == 200, answer.text
-        return answer.json()
-
-    def send(self, request: dict[str, Any]) -> httpx.Response:
-        asked = arguments(self.contract, self.key, request)
-        asked["url"] = f"{self.spread.url}/{self.contract.vendor}{asked['url']}"
-        return self.spread.http.request(**asked)
-
-    def dashboard(self, name: str, arguments: Any) -> Any:
-        return self.control("POST", f"/dashboard/{name}", arguments)
-
-    def turn(self, act: str, value: str) -> datetime:
-        """Turn the clock; answers the time on it."""
-        return datetime.fromisoformat(self.control("POST", "/clock", {act: value})["now"])
-
-    def outcomes(self) -> dict[str, str]:
-        """Event -> what became of it last."""
-        page, found = {"more": True, "next": 0}, dict[str, str]()
-        while page["more"]:
-            page = self.control("GET", f"/ledger?limit=1000&after={page['next']}")
-            found |= {entry["event"]: entry["outcome"] for entry in page["entries"]}
-        return found
-
-    def prepare(self, step: dict[str, Any]) -> Any:
-        """Take a step before the request; answers the JSON it gave, if any."""
-        if "fault" in step:
-            self.control("POST", "/faults", step["fault"])
-        elif "dashboard" in step:
-            return self.dashboard(step["dashboard"], step.get("json", {}))
-        else:
-            for _ in range(step.get("times", 1)):
-                response = self.send(step["request"])
-                assert response.status_code == step.get("status", response.status_code)
-            return response.json() if "keep" in step else None
-        return None
-
-
-def run(spread: Spread, contract: Contract, case: Case) -> None:
-    tenant = Tenant(spread, contract, contract.key(uuid.uuid4().hex))
-    now = tenant.turn("freeze", NOW.isoformat())
-    if (partner := PARTNER.match(case.request["path"])) is not None:
-        Tenant(spread, read(partner[1]), tenant.key).turn("freeze", NOW.isoformat())
-    if case.settings:
-        tenant.control("PATCH", "/settings", case.settings)
-    kept: dict[str, str] = {}
-    told = partial(render, run=uuid.uuid4().hex[:12], kept=kept)
-    for step in case.given:
-        if "advance" in step:
-            now = tenant.turn("advance", step["advance"])
-            continue
-        answer = tenant.prepare(told(step, now=now))
-        kept |= keep(answer, step.get("keep", {}))
-    response = tenant.send(told(case.request, now=now))
-    assert list(answer_differences(told(case.response, now=now), response)) == []
-    look_behind(tenant, case, response, partial(told, now=now))
-
-
-def look_behind(tenant: Tenant, case: Case, response: httpx.Response, told: Any) -> None:
-    exchange = tenant.spread.told(f"exchanges/{response.headers['x-meterbox-exchange']}")
-    # A partner's endpoint leads to another vendor, and answers in Segment's words.
-    if exchange["endpoint"] is not None and exchange["vendor"] == tenant.contract.vendor:
-        schema = tenant.contract.endpoint(exchange["endpoint"]).responses[response.status_code]
-        assert schema is None or violations(response.json(), schema, rule="response") == []
-    if case.findings is not None:
-        found = [{"path": f["path"], "rule": f["rule"]} for f in exchange["findings"]]
-        assert found == told(case.findings)
-    if case.totals is not None:
-        assert tenant.control("GET", "/ledger?limit=1")["totals"] == told(case.totals)
-    if case.outcomes is not None:
-        assert told(case.outcomes).items() <= tenant.outcomes().items()
-    for name, expected in told(case.shows or {}).items():
-        differing = differences(expected, tenant.dashboard(name, {}), name)
-        assert [difference for difference in differing if not MACHINE.search(difference)] == []
-
-
 @pytest.mark.parametrize("vendor", vendors())
 def test_every_contract_case_holds_through_the_one_address(spread: Spread, vendor: str) -> None:
-    contract, failed, ran = read(vendor), [], 0
-    for case in read_cases(contract):
-        try:
-            run(spread, contract, case)
-            ran += 1
-        except Exception as fault:
-            failed.append(f"{case.name}: {str(fault)[:1500]}")
-    assert "\n".join(failed) == ""
-    assert ran == len(list((contract.folder / "cases").glob("*.json")))
+    """As `meterbox verify` plays them."""
+    contract, url = read(vendor), f"{spread.url}/{vendor}"
+    cases = read_cases(contract)
+    with called(contract, cases, [url], Terms(sandbox=True)) as visit:
+        results = list(verified(contract, cases, visit.host))
+    assert [judged for judged in results if judged.verdict != "match"] == []
+    assert len(results) == len(list((contract.folder / "cases").glob("*.json")))
 
 
 # Credentials that nginx cannot read, or reads otherwise.

@@ -8,26 +8,25 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
-from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
-from contracts.cases import Case, keep, read_cases, render
+from contracts.cases import NOW as CASES_AT
+from contracts.cases import Case, read_cases
 from contracts.model import Contract
 from contracts.reader import read as contract_of
 from contracts.reader import vendors
 from sandbox.account import Account
-from sandbox.acts import clock_state, perform
 from sandbox.app import Options, Sandbox, create_app
 from sandbox.journal import Dropped, Journal
 from sandbox.snapshot import Restored, read, restore, take
+from sandbox.verifying.indoors import Indoors, Room
+from sandbox.verifying.playing import Player
 from tests.acme import NOW, inside, usage
 from tests.conftest import Ask, Make
-from tests.contracts import test_cases
 
 HOME = "/_meterbox/accounts/acme"
 EVERY = 12
@@ -182,15 +181,10 @@ def test_one_that_is_brought_back_outlives_a_restart(made: Make, tmp_path: Path,
     assert ask(again, "GET", f"{HOME}/ak_other_key/ledger")["totals"] == ledger["totals"]
 
 
-def acted(account: Account, step: dict[str, Any]) -> Any:
-    """A step before a case's request, as the control API does it."""
-    now = account.clock.now()
-    if "advance" in step:
-        return perform(account, "clock", clock_state(account, step), now)
-    if "fault" in step:
-        return perform(account, "add-fault", step["fault"], now)
-    arguments = {"name": step["dashboard"], "arguments": step.get("json", {})}
-    return perform(account, "dashboard", arguments, now)
+@pytest.fixture(scope="module")
+def indoors() -> Iterator[Indoors]:
+    with Indoors.opened(create_app(Options(source=lambda: CASES_AT))) as opened:
+        yield opened
 
 
 def sampled() -> Iterator[Any]:
@@ -201,37 +195,18 @@ def sampled() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("contract", "case"), list(sampled()))
-def test_what_a_case_does_is_done_again(contract: Contract, case: Case) -> None:
+def test_what_a_case_does_is_done_again(indoors: Indoors, contract: Contract, case: Case) -> None:
     """The same answers to the byte, the same bill, in an account of the same key elsewhere."""
-    told: dict[str, Any] = {}
-
-    async def run() -> None:
-        bare = replace(case, settings=None)
-        async with test_cases.target(contract, bare) as (account, send):
-            if case.settings:
-                perform(account, "settings", case.settings, account.clock.now())
-            kept: dict[str, str] = {}
-            spoken = partial(render, run=uuid.uuid4().hex[:12], kept=kept)
-            for step in case.given:
-                told_step = spoken(step, now=account.clock.now())
-                asked = "request" in told_step
-                done = (
-                    await test_cases.prepare(account, told_step, send)
-                    if asked
-                    else acted(account, told_step)
-                )
-                kept |= keep(done, step.get("keep", {}))
-            await send(spoken(case.request, now=account.clock.now()))
-            account.elapse(account.clock.now())
-            told.update(take(account, test_cases.house().switchboard.added))
-            told["totals"], told["key"] = account.ledger.totals(), account.key
-
-    asyncio.run(run())
-    totals, key = told.pop("totals"), told.pop("key")
-    house = create_app(Options(source=lambda: test_cases.NOW))
-    account: Account = house.accounts.open(contract.vendor, key)
-    done = restore(read(json.loads(json.dumps(told))), account, house.switchboard)
+    name = uuid.uuid4().hex
+    room = Room(indoors, contract, contract.key(name), name[:12])
+    assert list(Player(contract).play(case, room)) == []
+    first = room.account
+    told = json.loads(json.dumps(take(first, indoors.sandbox.switchboard.added)))
+    house = create_app(Options(source=lambda: CASES_AT))
+    account: Account = house.accounts.open(contract.vendor, first.key)
+    done = restore(read(told), account, house.switchboard)
     assert isinstance(done, Restored)
     assert done.different == 0
     account.elapse(account.clock.now())
-    assert account.ledger.totals() == totals
+    assert account.ledger.totals() == first.ledger.totals()
+    first.reset()

@@ -1,0 +1,1 @@
+"""The contract cases, played against whatever answers as a vendor does."""

@@ -1,0 +1,91 @@
+"""The way to a target over HTTP: one request after another, on connections that stay open.
+
+* MeterboxError
+  x Unreachable    nothing answers there, or not as HTTP does
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import TracebackType
+from urllib.parse import urlsplit
+
+import httpx
+
+from contracts.model import BadValue, Contract, MeterboxError
+from sandbox.proxy.egress import here
+from sandbox.verifying.asking import Answer, Asked
+from sandbox.verifying.indoors import forgetful
+
+__all__ = ["Caller", "Unreachable", "addresses"]
+
+TIMEOUT = 10.0
+
+
+class Unreachable(MeterboxError):
+    def __init__(self, url: str, why: object) -> None:
+        super().__init__(f"No answer from {url}: {why}.")
+
+
+def addresses(contract: Contract, given: Sequence[str]) -> dict[str, str]:
+    """By beginning of a path, where requests for it go: `https://...`, or `/path=https://...` for
+    a vendor that has several hosts. Raises BadValue."""
+    found: dict[str, str] = {}
+    for text in given:
+        path, separator, url = text.partition("=") if text.startswith("/") else ("", "", text)
+        at = urlsplit(url)
+        if at.scheme not in ("http", "https") or not at.hostname or at.query or at.fragment:
+            example = "an address such as http://127.0.0.1:4020, or /path=http://..."
+            raise BadValue("--base-url", text, example)
+        # A case's paths begin where the vendor's own documentation has them begin.
+        found[path] = url.rstrip("/").removesuffix(contract.base)
+    if "" not in found:
+        raise BadValue("--base-url", " ".join(given), "also an address for all other paths")
+    return found
+
+
+class Caller:
+    """Sends requests for a vendor to its addresses, without redirects, cookies or second tries."""
+
+    def __init__(
+        self, contract: Contract, addresses: Mapping[str, str], timeout: float = TIMEOUT
+    ) -> None:
+        self.addresses = addresses
+        self.answered = 0
+        self._mounts = contract.mounts
+        self._beginnings = sorted(addresses, key=len, reverse=True)
+        near = all(here(urlsplit(url).hostname or "") for url in addresses.values())
+        self._client = httpx.Client(cookies=forgetful(), timeout=timeout, trust_env=not near)
+
+    def __enter__(self) -> Caller:
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, __: BaseException | None, ___: TracebackType | None
+    ) -> None:
+        self._client.close()
+
+    def ask(self, request: Asked) -> Answer:
+        """Send a request and wait for its answer. Raises Unreachable."""
+        url = self.url(request.path)
+        try:
+            response = self._client.request(
+                request.method,
+                url,
+                params=request.query,
+                headers=dict(request.headers),
+                content=request.body,
+            )
+        except (httpx.HTTPError, httpx.InvalidURL) as fault:
+            why = " ".join(str(fault).split()).rstrip(".") or type(fault).__name__
+            raise Unreachable(url, why) from fault
+        self.answered += 1
+        return Answer(response.status_code, response.headers, response.content)
+
+    def url(self, path: str) -> str:
+        """Where a request for that path goes."""
+        beginning = next(b for b in self._beginnings if path.startswith(b))
+        base = self.addresses[beginning]
+        # Paths of some hosts begin elsewhere in the contract, which has them all in one place.
+        mount = self._mounts.get(urlsplit(base).hostname or "", "")
+        return base + path.removeprefix(mount)
