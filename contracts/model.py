@@ -216,10 +216,10 @@ class Contract:
     of the contract alone passes over them. `counts` tells by which rules an event becomes a
     quantity, under the rule of the mapping that its name or amount came by. `deduplicates` is None
     where no rule speaks of the same event sent twice. `environment` has the variables by which the
-    vendor's own clients find it, of its `{url}` here and a `{key}`; `base` is the path that a base
-    URL given to them ends in. `live` tells live keys, where that is known or guessed. `layouts`,
-    `namings` and `needs` tell where in bodies stands what billing goes by. `removals` tell by
-    endpoint how what it makes is taken away again.
+    vendor's clients find it, or teams that give it to them, of its `{url}` here and a `{key}`;
+    `base` is the path that a base URL given to them ends in. `live` tells live keys, where that is
+    known or guessed. `layouts`, `namings` and `needs` tell where in bodies stands what billing goes
+    by. `removals` tell by endpoint how what it makes is taken away again.
     """
 
     vendor: str

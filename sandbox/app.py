@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Options", "Sandbox", "create_app"]
 
 PAGE = "/_meterbox/page"
+Note = Callable[[Account, Exchange], None]
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,8 @@ class Options:
     `data_dir` makes journal and deliveries durable; `token` guards the control API; `scale`
     compresses the forwarder's waits, `terms` and `batching` are how it works, and `outbox`, if
     there is one, is where it keeps its deliveries instead; `profile` is how much of the vendors'
-    rules is enforced; `webhook_hosts` may be told of what happens, beside this machine.
+    rules is enforced; `webhook_hosts` may be told of what happens, beside this machine; `watch` is
+    told of each exchange.
     """
 
     vendors: Iterable[str] | None = None
@@ -62,6 +65,7 @@ class Options:
     scale: float = 1.0
     profile: Profile = "faithful"
     webhook_hosts: Collection[str] = ()
+    watch: Note | None = None
 
 
 @dataclass
@@ -125,6 +129,8 @@ def create_app(options: Options | None = None) -> Sandbox:
             desk.note, desk.written = sandbox.archive.exchange, sandbox.archive.written
     if options.destinations:
         _forward(sandbox, options, desks.values())
+    if options.watch is not None:
+        _watch(desks.values(), options.watch)
     sandbox.switchboard.front = _front(sandbox, _control(sandbox, options.token, rebuilt))
     return sandbox
 
@@ -179,6 +185,17 @@ def _forward(sandbox: Sandbox, options: Options, desks: Iterable[Desk]) -> None:
         for desk in desks:
             desk.note, desk.written = _unnoted, made.written
     sandbox.forwarding, sandbox.accounts.forward = made, made.accept
+
+
+def _watch(desks: Iterable[Desk], watch: Note) -> None:
+    """Tell somebody of each exchange, before it is noted."""
+    for desk in desks:
+        desk.note = watch if desk.note is None else partial(_both, watch, desk.note)
+
+
+def _both(one: Note, other: Note, account: Account, exchange: Exchange) -> None:
+    one(account, exchange)
+    other(account, exchange)
 
 
 def _unnoted(_: Account, __: Exchange) -> None:

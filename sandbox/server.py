@@ -6,7 +6,7 @@ import asyncio
 import gc
 import socket
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from threading import Thread
 from typing import Any
 
@@ -123,10 +123,20 @@ class Running:
         self._socket = listen(host, port)
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
         self._server = Server(app)
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = Thread(target=self._run, name="meterbox", daemon=True)
 
+    def wait(self, work: Coroutine[Any, Any, None], seconds: float) -> None:
+        """Have the server's own loop do some work, and wait for it. Raises TimeoutError."""
+        assert self._loop is not None
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
+
     def _run(self) -> None:
-        asyncio.run(self._server.serve(sockets=[self._socket]))
+        asyncio.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        await self._server.serve(sockets=[self._socket])
 
     def __enter__(self) -> Running:
         self._thread.start()  # the socket listens already: a request waits, and is not refused

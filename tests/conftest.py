@@ -22,6 +22,9 @@ from sandbox.server import Running
 from tests.acme import NOW, inside, known, lay_out
 from tests.postgres import database, postgres_server  # noqa: F401  # fixtures
 
+# Projects of their own, which tests run as their users would.
+collect_ignore = ["examples"]
+
 Ask = Callable[..., httpx.Response]
 Make = Callable[..., Sandbox]
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -14,11 +15,19 @@ from contracts.model import MeterboxError
 
 if TYPE_CHECKING:
     from sandbox.app import Sandbox
-    from sandbox.proxy.egress import Egress
+    from sandbox.proxy.egress import Egress, Refusal
 
-__all__ = ["NoProxy", "egress", "proxied", "proxying"]
+__all__ = ["NoProxy", "Standing", "proxied", "proxying"]
 
 FOLDER = "authority"
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A proxy: the variables that lead to it, and what it has refused so far."""
+
+    variables: Mapping[str, str]
+    refusals: Iterable[Refusal]
 
 
 class NoProxy(MeterboxError):
@@ -58,27 +67,27 @@ def proxied(
     allowed: Sequence[str],
     live_keys: bool,
     data_dir: Path | None,
-) -> Iterator[dict[str, str]]:
-    """The variables that lead to a proxy beside the sandbox; none where no port is given.
+    tell: Callable[[str], None] | None = None,
+) -> Iterator[Standing]:
+    """A proxy beside the sandbox; none where no port is given. `tell` is told what it refuses.
 
-    What it refuses is told on the error channel. Raises NoProxy, BadHost, PortTaken or
-    AuthorityFault.
+    Raises NoProxy, BadHost, PortTaken or AuthorityFault.
     """
     if port is None:
         if allowed or live_keys:
             option = "--allow-host" if allowed else "--allow-live-keys"
             raise NoProxy(f"{option} is for the proxy, and there is none. Add --proxy.")
-        yield {}
+        yield Standing({}, ())
         return
     from sandbox.proxy.beside import set_beside
 
-    watch = egress(sandbox, allowed, live_keys, lambda line: click.echo(line, err=True))
+    watch = _egress(sandbox, allowed, live_keys, tell)
     with TemporaryDirectory(prefix="meterbox-") as temporary:
         folder = Path(temporary) if data_dir is None else data_dir / FOLDER
-        yield set_beside(sandbox, watch, port, folder)
+        yield Standing(set_beside(sandbox, watch, port, folder), watch.refusals)
 
 
-def egress(
+def _egress(
     sandbox: Sandbox, allowed: Sequence[str], live_keys: bool, tell: Callable[[str], None] | None
 ) -> Egress:
     """What may leave past a proxy beside the sandbox. Raises BadHost."""

@@ -70,12 +70,13 @@ def covers(report: Report, least: float) -> bool:
     return all(covered.percent >= least for covered in report.coverage)
 
 
-def write_reports(report: Report, wanted: Sequence[Wanted]) -> None:
-    """Write a report in each form that is wanted. Raises Unwritable."""
+def write_reports(report: Report, wanted: Sequence[Wanted], *, err: bool = False) -> None:
+    """Write a report in each form that is wanted, to the error channel perhaps, where the standard
+    output is another's. Raises Unwritable."""
     for want in wanted:
         told = render(report, want.form)
         if want.file is None:
-            click.echo(told.encode(errors="backslashreplace"), nl=False)
+            click.echo(told.encode(errors="backslashreplace"), nl=False, err=err)
         else:
             _write(want.file, told)
         summary = os.environ.get(SUMMARY)

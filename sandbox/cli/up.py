@@ -58,9 +58,9 @@ def command(
     listening = listen(settings.server.host, settings.server.port)
     sandbox = _sandbox(settings)
     port = listening.getsockname()[1]
-    with proxied(sandbox, proxy, allowed, live_keys, settings.server.data_dir) as variables:
-        url = f"http://{_spelled(settings.server.host)}:{port}"
-        _tell(sandbox, url, variables, as_json)
+    folder, url = settings.server.data_dir, f"http://{_spelled(settings.server.host)}:{port}"
+    with proxied(sandbox, proxy, allowed, live_keys, folder, _refused) as standing:
+        _tell(sandbox, url, standing.variables, as_json)
         try:
             Server(sandbox, alone=True, leaving=sandbox.leave).run(sockets=[listening])
         except KeyboardInterrupt:
@@ -113,6 +113,10 @@ def _tell(sandbox: Sandbox, url: str, variables: Mapping[str, str], as_json: boo
         for name, value in variables.items():
             click.echo(f"  export {name}={value}")  # never wrapped: it is copied
     write("\nCtrl-C stops it. Watch what happens with: meterbox tail --url " + url)
+
+
+def _refused(line: str) -> None:
+    click.echo(line, err=True)
 
 
 def curl(contract: Contract, url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,17 @@ from sandbox.testing.wire import Wire
 if TYPE_CHECKING:
     from sandbox.account import Accounts
 
-__all__ = ["House", "Served", "at", "fresh", "seeded", "serving"]
+__all__ = [
+    "SCALE",
+    "House",
+    "Served",
+    "at",
+    "fresh",
+    "name_of_a_run",
+    "of_a_test",
+    "seeded",
+    "serving",
+]
 
 Count = Callable[[str, str], int]
 """By vendor and key: how many exchanges."""
@@ -62,6 +73,16 @@ class House:
         for act in ({"run": True}, {"set": wall().isoformat()}):
             self.wire.ask("POST", "accounts", vendor, key, "clock", body=act)
         return exchanges
+
+
+def name_of_a_run() -> str:
+    """A name that nobody has, for the accounts of a whole command."""
+    return f"test_{uuid.uuid4().hex[:12]}"
+
+
+def of_a_test(name: str) -> bool:
+    """Whether it is a name of one test's, such as `fresh` and `seeded` make."""
+    return re.fullmatch(r"t[0-9a-f]{20}", name) is not None
 
 
 def fresh() -> str:

@@ -298,10 +298,15 @@ def test_a_new_vendor_has_a_fixture(acme_root: Path, tmp_path: Path) -> None:
 def test_clients_find_the_way_by_what_their_contracts_say() -> None:
     assert read("orb").base == "/v1"
     assert {name for vendor in vendors() for name in read(vendor).environment} == {
+        "AFLO_API_ENDPOINT",
+        "AFLO_API_KEY",
+        "AFLO_BACKEND_TYPE",
         "HYPERLINE_API_KEY",
         "HYPERLINE_API_URL",
         "KANA_DEV_KEY",
         "KANA_DEV_URL",
         "ORB_API_KEY",
         "ORB_BASE_URL",
+        "SEGMENT_HOST",
+        "SEGMENT_WRITE_KEY",
     }
