@@ -50,7 +50,8 @@ class Forwarding:
 class Config:
     """`settings` are rule switches for all accounts, `destinations` the enabled ones by vendor.
 
-    `file` is what was read, None when there was nothing.
+    `ready` has the policies of the go-live gate as tables by vendor. `file` is what was read, None
+    when there was nothing.
     """
 
     server: Server
@@ -58,6 +59,7 @@ class Config:
     destinations: Mapping[str, Destination]
     forwarding: Forwarding
     file: Path | None = None
+    ready: Mapping[str, Table] = field(default_factory=dict)
 
 
 def load(path: Path | None, environ: Mapping[str, str]) -> Config:
@@ -73,7 +75,8 @@ def load(path: Path | None, environ: Mapping[str, str]) -> Config:
     if wrong or amiss:
         where = f"{file}: " if file is not None else ""
         raise ConfigFault(f"{where}{problem}" for problem in wrong + amiss)
-    return Config(server, settings, vendors, Forwarding(**tree.get("forwarding", {})), file)
+    forwarding = Forwarding(**tree.get("forwarding", {}))
+    return Config(server, settings, vendors, forwarding, file, tree.get("ready", {}))
 
 
 def _server(given: Table) -> Server:

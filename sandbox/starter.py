@@ -39,7 +39,9 @@ def example() -> str:
     vendors = [read(vendor) for vendor in translated_vendors()]
     switches = [f"# {_entry(rule, value)}" for v in vendors for rule, value in _first(v.defaults)]
     blocks = [_destination(v.vendor, v.hosts) for v in vendors]
-    return "\n".join([HEAD + "".join(f"{switch}\n" for switch in switches), *blocks])
+    late = [(v.vendor, one.oldest) for v in vendors for one in v.layouts if one.oldest]
+    gate = _gate(*late[0]) if late else ""
+    return "\n".join([HEAD + "".join(f"{switch}\n" for switch in switches), *blocks, gate])
 
 
 def _first(entries: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -56,6 +58,20 @@ def _destination(vendor: str, hosts: tuple[str, ...]) -> str:
     settings = local(vendor)
     if settings:
         lines += ["# In the sandbox; elsewhere say your own:", f"# {_entry('settings', settings)}"]
+    return "\n".join(lines) + "\n"
+
+
+def _gate(vendor: str, late: str) -> str:
+    """What a run must show before a vendor is said to be ready for; it has a rule on late events."""
+    rules = json.dumps([late])
+    lines = [
+        f"[ready.{vendor}]         # and so on, for each vendor that is gone live with",
+        f"# expected = {rules}  # broken on purpose; what is refused so is let go",
+        '# waived = {throttling = "why"}     # a question or a rule, and the reason',
+        'assumptions = "tell"     # "refuse" says no where no public source states a rule',
+        f"# trusted = {rules}   # assumed here, and tried at the vendor",
+        "# coverage = {endpoints = 10, fields = 5, rules = 5, error-answers = 5, faults = 5}",
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -104,13 +104,14 @@ def test_tests_pass(program: str, tmp_path: Path) -> None:
     assert re.search(r"^[1-9] passed", done.stdout, re.MULTILINE), done.stdout
 
 
-def test_commands_run_in_order() -> None:
+def test_commands_run_in_order(tmp_path: Path) -> None:
+    (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     script = "set -eo pipefail\n" + "\n".join(blocks("sh"))
     with Running(create_app()) as server:
         done = subprocess.run(
             ["bash", "-c", script.replace("http://127.0.0.1:4020", server.url)],
-            cwd=ROOT,
+            cwd=tmp_path,
             env={**os.environ, "PATH": path, "METERBOX_URL": server.url},
             capture_output=True,
             text=True,

@@ -512,6 +512,8 @@ def test_the_starter_shows_every_key_and_all_it_shows_is_right(folder: Path) -> 
     assert {d.key for d in config.destinations.values()} == {"k"}
     assert config.settings
     assert config.server.token == "change-me"
+    (policy,) = config.ready.values()
+    assert policy.keys() == schema().document["$defs"]["policy"]["properties"].keys()
 
 
 def test_reading_a_configuration_leaves_unknown_vendors_unknown() -> None:
