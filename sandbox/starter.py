@@ -62,7 +62,7 @@ def _destination(vendor: str, hosts: tuple[str, ...]) -> str:
 
 
 def _gate(vendor: str, late: str) -> str:
-    """What a run must show before a vendor is said to be ready for; it has a rule on late events."""
+    """What a run must show before a vendor that has a rule on late events is gone live with."""
     rules = json.dumps([late])
     lines = [
         f"[ready.{vendor}]         # and so on, for each vendor that is gone live with",
