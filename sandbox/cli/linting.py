@@ -10,7 +10,7 @@ from contracts.layout import Layout
 from contracts.model import Contract
 from contracts.reader import read
 from sandbox.cli.lintoptions import Known
-from sandbox.cli.payloads import Block, Payload, Unread
+from sandbox.cli.payloads import Block, Payload
 from sandbox.lint.cause import Cause
 from sandbox.lint.linter import Linter, borrowed, layout
 from sandbox.lint.usage import Spot, known, reader
@@ -49,8 +49,7 @@ class LintedBodies(Looked):
     def look(self, block: Block) -> None:
         look = self.linter.look
         for line, value in zip(block.lines, block.values, strict=True):
-            if not isinstance(value, Unread):
-                look(value, block.file, line)
+            look(value, block.file, line)
 
 
 class LintedEvents(Looked):

@@ -35,12 +35,15 @@ class UnknownEndpoint(MeterboxError):
 class Finding:
     """A violation, the file and line it is at, and the Segment field it came from, if any.
 
-    `at` is the path of the payload in the document there."""
+    `at` is the path of the payload in the document there, `where` that of the finding, unless it is
+    the violation's own.
+    """
 
     place: str
     violation: Violation
     source: str | None = None
     at: str = "$"
+    where: str | None = None
 
 
 @dataclass(slots=True)
@@ -181,7 +184,7 @@ class SegmentEvents:
             return [_refusal(payload, outcome.path, outcome.reason, outcome.rule)]
         sources = {f"$.{traced.field}": traced.source for traced in outcome.trace}
         return [
-            Finding(payload.place, violation, sources.get(violation.path), payload.at)
+            _translated(payload, violation, sources.get(violation.path))
             for request in outcome.requests
             for violation in self._of(request.endpoint).violations(
                 Payload(payload.place, "$", request.body)
@@ -203,6 +206,11 @@ def _events(block: Block) -> Iterator[Payload]:
 def _refusal(payload: Payload, path: str, why: str, rule: str) -> Finding:
     violation = Violation(payload.at + path[1:], why, None, rule)
     return Finding(payload.place, violation, at=payload.at)
+
+
+def _translated(payload: Payload, violation: Violation, source: str | None) -> Finding:
+    where = payload.at + (source or "$")[1:]
+    return Finding(payload.place, violation, source, payload.at, where)
 
 
 def _each(schema: Schema) -> Callable[[Any], bool]:

@@ -1,6 +1,7 @@
 """`meterbox validate --lint`, and its reports."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -173,14 +174,23 @@ def test_a_report_points_into_the_payloads_and_is_all_there_is_on_the_output(run
             result["ruleId"],
             result["level"],
             result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"],
-            result["locations"][0]["physicalLocation"]["region"]["startLine"],
+            *result["locations"][0]["physicalLocation"]["region"].values(),
         )
         for result in results
     ]
     assert places == [
-        ("orb.ingest.timestamp", "error", "e.ndjson", 2),
-        ("lint.key.different-body", "error", "e.ndjson", 2),
+        ("orb.ingest.timestamp", "error", "e.ndjson", 2, 26),
+        ("lint.key.different-body", "error", "e.ndjson", 2, 50),
     ]
+
+
+def test_a_report_points_into_a_segment_event_at_the_field_the_requests_came_from(run, write):
+    wrong = {**TRACK, "properties": {"other": 1, "amount": None}}
+    written = write("e.ndjson", [TRACK, wrong])
+    (result,) = sarif(run, "orb", "--segment", *SETTINGS, written)
+    region = result["locations"][0]["physicalLocation"]["region"]
+    text = (Path("e.ndjson")).read_text()
+    assert text[region["startColumn"] - 1 :].startswith('"amount":null')
 
 
 def test_what_a_mapping_leaves_out_is_at_the_mapping(run, write):
@@ -203,18 +213,22 @@ def test_reports_in_files_leave_the_output_as_it_is(run, write, tmp_path):
     told = json.loads((tmp_path / "out.json").read_text())
     assert told["totals"] == {"passed": 1, "failed": 1, "skipped": 0}
     assert 'tests="' in (tmp_path / "out.xml").read_text()
+    run(*arguments, *NOW, "--report", "json=out.json")
+    told = json.loads((tmp_path / "out.json").read_text())
+    assert told["totals"] == {"passed": 1, "failed": 2, "skipped": 0}  # the lint is a check too
 
 
 def test_each_payload_with_findings_is_a_check_and_too_many_are_counted(
     run, write, monkeypatch: pytest.MonkeyPatch, tmp_path
 ):
     monkeypatch.setattr(validated, "KEPT", 3)
+    monkeypatch.setattr(validated, "EACH", 1)
     both = {**LATE, "event_name": 5}
     run("validate", "orb", write("e.ndjson", [both, LATE], LATE, LATE, LATE), "--report", "json=o")
     told = json.loads((tmp_path / "o").read_text())
-    assert [(check["name"], len(check["findings"])) for check in told["checks"]] == [
-        ("e.ndjson:1 $[0]", 2),
-        ("e.ndjson:1 $[1]", 1),
-        ("e.ndjson:2", 1),
+    assert [(c["name"], len(c["findings"]), c["detail"]) for c in told["checks"]] == [
+        ("e.ndjson:1 $[0]", 1, "and 1 more findings"),
+        ("e.ndjson:1 $[1]", 1, ""),
+        ("e.ndjson:2", 1, ""),
     ]
     assert told["totals"]["failed"] == 5

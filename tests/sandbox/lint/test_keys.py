@@ -17,6 +17,7 @@ def test_events_with_keys_of_their_own_are_as_they_should_be(look):
 
 def test_a_repetition_is_none_though_it_is_stamped_and_spelled_anew(look):
     again = dict(reversed(event(1).items())) | {"timestamp": "2026-01-15T12:00:01.001+00:00"}
+    again["properties"] = dict(reversed(again["properties"].items()))
     track = {"type": "track", "messageId": "m", "userId": "u", "event": "e"}
     track |= {"timestamp": "2026-01-15T12:00:00Z"}
     sent = [{**track, "sentAt": f"2026-01-15T12:00:0{n}Z"} for n in range(3)]
@@ -78,6 +79,12 @@ def test_the_same_event_under_another_key_is_told(look):
     found = look(bodies)
     assert list(found) == [ATTEMPT]
     assert (found[ATTEMPT].level, found[ATTEMPT].count) == ("warning", 5)
+
+
+def test_a_key_among_the_properties_makes_no_other_event_of_it(look):
+    named = {"customer_id": "c", "event_type": "e", "timestamp": "2026-01-15T12:00:00.123Z"}
+    found = look(({**named, "record": {"id": n, "value": 1}} for n in "ab"), vendor="hyperline")
+    assert list(found) == [ATTEMPT]
 
 
 def test_another_customer_time_name_or_property_is_another_event(look):
