@@ -34,6 +34,7 @@ def _finding(cause: Cause) -> Finding:
     more = f" and {cause.more:,} more" if cause.more else ""
     return Finding(
         f"{cause.message} (in {places}{more})",
+        path="",
         level=cause.level,
         rule=cause.advice.id,
         sentence=cause.advice.why,

@@ -258,7 +258,7 @@ def _each(
 
 
 def _gap(message: str, fix: str) -> Finding:
-    return Finding(message, fix=fix)
+    return Finding(message, path="", fix=fix)
 
 
 def _of_rule(
@@ -267,6 +267,7 @@ def _of_rule(
     known = contract.rules[rule]
     return Finding(
         message,
+        path="",
         level=level,
         rule=rule,
         sentence=known.sentence,

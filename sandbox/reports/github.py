@@ -40,7 +40,7 @@ def _annotation(finding: Finding) -> str:
         keys |= {"col": str(place.column)} if place.column is not None else {}
     told = ",".join(f"{key}={_property(value)}" for key, value in keys.items())
     fix = f"\nFix: {finding.fix}" if finding.fix else ""
-    return f"::{COMMAND[finding.level]} {told}::{_data(f'{finding.path}: {finding.message}{fix}')}"
+    return f"::{COMMAND[finding.level]} {told}::{_data(finding.told + fix)}"
 
 
 def summary(report: Report) -> str:
@@ -64,8 +64,7 @@ def summary(report: Report) -> str:
 
 def _row(name: str, finding: Finding) -> str:
     where = str(finding.place) if finding.place else name
-    message = f"{finding.path}: {finding.message}"
-    return "| " + " | ".join(map(_cell, (where, message, finding.rule, finding.fix))) + " |"
+    return "| " + " | ".join(map(_cell, (where, finding.told, finding.rule, finding.fix))) + " |"
 
 
 def _cell(told: str) -> str:

@@ -34,8 +34,9 @@ def lines(finding: Finding) -> Iterator[str]:
     """One finding: where, what, the value, the rule, how that is known, what to do."""
     place = f"{finding.place}: " if finding.place else ""
     level = "" if finding.level == "error" else f"{finding.level}: "
-    yield f"    {place}{level}at {finding.path}: {finding.message}"
-    if finding.path != "$":
+    at = f"at {finding.path}: " if finding.path else ""
+    yield f"    {place}{level}{at}{finding.message}"
+    if finding.path not in ("", "$"):
         yield f"        value   {excerpt(finding.value)}"
     if finding.rule:
         yield from _wrapped("rule", f"{finding.rule}: {finding.sentence}".removesuffix(": "))

@@ -32,8 +32,8 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as it should be: at which JSON `path`, by which `rule`, how that is
-    known (`source`, `confidence`, the day it was `read`), and what to do (`fix`)."""
+    """Something that is not as it should be: at which JSON `path`, if at one, by which `rule`, how
+    that is known (`source`, `confidence`, the day it was `read`), and what to do (`fix`)."""
 
     message: str
     path: str = "$"
@@ -46,6 +46,11 @@ class Finding:
     read: str = ""
     fix: str = ""
     place: Place | None = None
+
+    @property
+    def told(self) -> str:
+        """What it says, and where in a body if it is about one."""
+        return f"{self.path}: {self.message}" if self.path else self.message
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,8 @@ def _result(finding: Finding, number: Mapping[str, int]) -> dict[str, Any]:
     fix = f" To mend it: {finding.fix}" if finding.fix else ""
     result: dict[str, Any] = {
         "level": finding.level,
-        "message": {"text": f"{finding.path}: {finding.message}{fix}"},
-        "locations": [_location(finding)],
+        "message": {"text": finding.told + fix},
+        "locations": [place for place in [_location(finding)] if place],
         "partialFingerprints": {"meterbox/v1": _fingerprint(finding)},
     }
     if finding.rule:
@@ -65,9 +65,9 @@ def _result(finding: Finding, number: Mapping[str, int]) -> dict[str, Any]:
 
 
 def _location(finding: Finding) -> dict[str, Any]:
-    location: dict[str, Any] = {
-        "logicalLocations": [{"fullyQualifiedName": finding.path, "kind": "member"}]
-    }
+    location: dict[str, Any] = {}
+    if finding.path:
+        location["logicalLocations"] = [{"fullyQualifiedName": finding.path, "kind": "member"}]
     place = finding.place
     if place is not None:
         region = {"startLine": place.line}
