@@ -15,7 +15,7 @@ from contracts.model import BadValue, MeterboxError
 from sandbox.reports.formats import FORMATS, render
 from sandbox.reports.model import Report
 
-__all__ = ["Unwritable", "Wanted", "covers", "report_option", "write_reports"]
+__all__ = ["Unwritable", "Wanted", "report_option", "write_reports"]
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 SUMMARY = "GITHUB_STEP_SUMMARY"
@@ -63,11 +63,6 @@ def report_option(command: Decorated) -> Decorated:
 
 def _read(_: click.Context, __: click.Parameter, given: Iterable[str]) -> tuple[Wanted, ...]:
     return tuple(map(Wanted.read, given))
-
-
-def covers(report: Report, least: float) -> bool:
-    """Whether all of a report's coverage is at least so many percent."""
-    return all(covered.percent >= least for covered in report.coverage)
 
 
 def write_reports(report: Report, wanted: Sequence[Wanted], *, err: bool = False) -> None:

@@ -13,15 +13,11 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from sandbox.unseen import UNSEEN, code, spelled
+
 __all__ = ["linked", "shown", "visible"]
 
 LONGEST = 300
-UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
-    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\ufffb\ud800-\udfff"
-    "\U000e0000-\U000e0fff]"
-)
-"""Control and format characters, without the tab and the end of a line; lone surrogates."""
 ADDRESS = re.compile(
     r"((?:https?://[\w.-]+|\b(?:[a-z0-9-]+\.)+[a-z]{2,})(?:/[\w./#?=&%+~-]*[\w/]))"
 )
@@ -34,7 +30,7 @@ def visible(value: Any) -> Any:
         return ""
     if not isinstance(value, str) or hasattr(value, "__html__"):
         return value
-    return UNSEEN.sub(_spelled, value)
+    return spelled(value)
 
 
 def shown(value: Any, most: int = LONGEST) -> Markup:
@@ -68,13 +64,4 @@ def _split(text: str) -> list[str]:
 def _marked(character: str) -> Markup:
     name = unicodedata.name(character, "control character").lower()
     token = '<span class="unseen" title="{}">{}</span>'
-    return Markup(token).format(name, _code(character))
-
-
-def _spelled(found: re.Match[str]) -> str:
-    return _code(found[0])
-
-
-def _code(character: str) -> str:
-    number = ord(character)
-    return f"\\u{number:04x}" if number < 0x10000 else f"\\u{{{number:x}}}"
+    return Markup(token).format(name, code(character))

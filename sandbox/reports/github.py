@@ -7,6 +7,7 @@ from itertools import islice
 
 from sandbox.reports.human import totals
 from sandbox.reports.model import LEVELS, Finding, Level, Report
+from sandbox.unseen import spelled
 
 __all__ = ["commands", "summary"]
 
@@ -70,14 +71,14 @@ def _row(name: str, finding: Finding) -> str:
 def _cell(told: str) -> str:
     """Text as Markdown shows it: no table, no link, no tag of its own."""
     cut = told if len(told) <= WIDTH else told[:WIDTH] + "…"
-    plain = " ".join(cut.split()).replace("\\", "\\\\")
+    plain = spelled(" ".join(cut.split())).replace("\\", "\\\\")
     for mark in "|`*_[]<>#":
         plain = plain.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, f"\\{mark}"))
     return plain
 
 
 def _data(told: str) -> str:
-    return told.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return spelled(told).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(told: str) -> str:

@@ -7,6 +7,7 @@ from textwrap import wrap
 
 from sandbox.reports.findings import excerpt
 from sandbox.reports.model import Check, Coverage, Finding, Report
+from sandbox.unseen import spelled
 
 __all__ = ["lines", "text", "totals"]
 
@@ -20,7 +21,7 @@ def text(report: Report) -> str:
     told += [f"And {note}." for note in [_left_out(report)] if note]
     told += [line for covered in report.coverage for line in _covered(covered)]
     told += [f"{report.subject} {totals(report)}".strip()]
-    return "\n".join(told) + "\n"
+    return spelled("\n".join(told)) + "\n"
 
 
 def totals(report: Report) -> str:

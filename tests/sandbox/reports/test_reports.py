@@ -16,11 +16,12 @@ from jsonschema.validators import validator_for
 from contracts.conformance import violations
 from contracts.model import BadValue
 from contracts.reader import read
-from sandbox.cli.reporting import Unwritable, Wanted, covers, write_reports
+from sandbox.cli.reporting import Unwritable, Wanted, write_reports
 from sandbox.reports.findings import finding
 from sandbox.reports.formats import FORMATS, render
 from sandbox.reports.github import MOST
 from sandbox.reports.model import Check, Coverage, Finding, Place, Report
+from sandbox.unseen import UNSEEN
 
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
 SCHEMAS = Path(__file__).with_name("node") / "node_modules"
@@ -190,9 +191,12 @@ def test_json_has_all_of_it() -> None:
     }
 
 
-def test_coverage_is_enough_when_each_kind_is() -> None:
-    assert covers(report(), 66)
-    assert not covers(report(), 67)
+@pytest.mark.parametrize("form", ["human", "html", "github", "summary"])
+def test_nothing_a_reader_or_a_terminal_would_obey_is_in_it(form: str) -> None:
+    told = render(report(), form)
+    assert UNSEEN.search(told) is None
+    assert "\\u202e" in told.replace("\\\\u", "\\u")
+    assert "\\u001b" in told.replace("\\\\u", "\\u")
 
 
 @pytest.mark.parametrize("form", FORMATS)
