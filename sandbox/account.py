@@ -15,7 +15,7 @@ from sandbox.auth import handle
 from sandbox.clock import Clock, Wall, wall
 from sandbox.faults import Fault, Faults
 from sandbox.idempotency import InFlight, Replay
-from sandbox.journal import Exchange, Journal
+from sandbox.journal import Exchange, Feed, Journal
 from sandbox.ledger import Ledger
 from sandbox.limits import Windows
 from sandbox.profile import Profile
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 __all__ = ["Account", "Accounts", "Forward", "Origin", "setting"]
 
 Forward = Callable[["Account", Sequence[Mapping[str, Any]]], None]
-FEED, FEED_BYTES = 100_000, 64 * 1024 * 1024
-"""Exchanges of all accounts that are kept in one list, and bytes of their bodies."""
 LONGEST = timedelta(days=3660)
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 
@@ -192,7 +190,7 @@ class Accounts:
         profile: Profile = "faithful",
     ) -> None:
         self.rooms = dict(rooms)
-        self.feed = Journal(FEED, FEED_BYTES)
+        self.feed: Journal = Feed()
         self.forward: Forward | None = None
         self._seed = seed
         self._source = source

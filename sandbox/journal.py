@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any, Literal
+from weakref import ref
 
 from contracts.model import MeterboxError, Violation
 from sandbox.faults import Fault
 from sandbox.reply import Effects, Reply, Request
 
-__all__ = ["Act", "Dropped", "Exchange", "Journal", "Noted", "Verdict"]
+__all__ = ["Act", "Dropped", "Exchange", "Feed", "Journal", "Noted", "Verdict"]
 
 Verdict = Literal["accepted", "not billed", "refused", "answered", "fault"]
 KEPT = 10_000
+PAST = 1_000_000
 KEPT_BYTES = 32 * 1024 * 1024
 
 
@@ -45,7 +47,7 @@ class Dropped(MeterboxError):
         super().__init__(f"The journal has dropped {count} exchanges; ask for later ones.")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class Exchange:
     """One request, the vendor's answer and what became of its events.
 
@@ -104,10 +106,14 @@ class Journal:
         while len(self._exchanges) > self._kept or self._bytes > self._kept_bytes:
             if len(self._exchanges) == 1:
                 break
-            oldest = self._exchanges.popleft()
-            self._bytes -= len(oldest.request.body) + len(oldest.reply.body)
-            self.dropped += 1
+            self._drop()
         self._wake()
+
+    def _drop(self) -> Exchange:
+        oldest = self._exchanges.popleft()
+        self._bytes -= len(oldest.request.body) + len(oldest.reply.body)
+        self.dropped += 1
+        return oldest
 
     def note(self, at: datetime, act: str, arguments: Any) -> None:
         """An act of control, between two exchanges."""
@@ -159,9 +165,11 @@ class Journal:
             raise Dropped(self.dropped)
         return islice(self._exchanges, max(0, number - self.dropped), None)
 
-    def before(self, number: int) -> Iterator[Exchange]:
-        """Exchanges with a lower number, newest first."""
-        return islice(reversed(self._exchanges), max(0, self.next - number), None)
+    def before(self, number: int) -> Iterator[tuple[int, Exchange]]:
+        """Exchanges with a lower number, newest first, each with its own."""
+        first = min(number, self.next) - 1
+        newest = islice(reversed(self._exchanges), self.next - 1 - first, None)
+        return zip(range(first, self.dropped, -1), newest, strict=False)
 
     async def appended(self, timeout: float) -> bool:
         """Wait for the next exchange, at most `timeout` seconds; False when none came, or the
@@ -175,3 +183,25 @@ class Journal:
         except TimeoutError:
             return False
         return not self.closed
+
+
+class Feed(Journal):
+    """Exchanges of all accounts. Of those that it drops itself, `before` still tells what the
+    accounts keep, so that nothing is kept for its sake."""
+
+    def __init__(self, past: int = PAST) -> None:
+        super().__init__()
+        self._past: deque[ref[Exchange]] = deque(maxlen=past)
+
+    def before(self, number: int) -> Iterator[tuple[int, Exchange]]:
+        yield from super().before(number)
+        skipped = max(0, self.dropped - number + 1)
+        for n, kept in enumerate(islice(reversed(self._past), skipped, None), skipped):
+            exchange = kept()
+            if exchange is not None:
+                yield self.dropped - n, exchange
+
+    def _drop(self) -> Exchange:
+        oldest = super()._drop()
+        self._past.append(ref(oldest))
+        return oldest

@@ -13,7 +13,7 @@ from contracts.model import BadValue, Contract, MeterboxError, UnknownSetting, d
 from sandbox.journal import Dropped, Exchange, Journal, Verdict
 from sandbox.ledger import Entry, Ledger, Total
 from sandbox.reply import Outcome
-from sandbox.sieve import FILTERS, Wanted, sieve
+from sandbox.sieve import FILTERS, Numbered, sieve, sift
 
 __all__ = ["Known", "Page", "check", "entries", "exchanges", "known", "seconds", "totals", "whole"]
 
@@ -25,6 +25,7 @@ PAGING = ("after", "limit", "last")
 OF_ENTRY = ("customer", "meter", "outcome", "rule", "event")
 MOST = 1_000
 FEW = 20
+AT_ONCE = 1_000
 SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9})?")
 STATUS = re.compile(r"0|[1-5][0-9]{2}")
 
@@ -72,10 +73,9 @@ def exchanges(journal: Journal, query: Query, known: Known) -> Page[Exchange]:
     check(query, known)
     after = whole(query, "after")
     later = journal.after(after)
-    wanted = sieve(query)
     if "last" in query:
-        return _last(journal, query, wanted)
-    first = max(after, journal.dropped) + 1
+        return _last(journal, query)
+    wanted, first = sieve(query), max(after, journal.dropped) + 1
     before = whole(query, "before", journal.next)
     numbered = takewhile(lambda row: row[0] < before, enumerate(later, first))
     found = ((number, exchange) for number, exchange in numbered if wanted(exchange))
@@ -87,15 +87,17 @@ def check(query: Query, known: Known) -> None:
     _check(query, (*FILTERS, *PAGING, "before", "wait"), known)
 
 
-def _last(journal: Journal, query: Query, wanted: Wanted) -> Page[Exchange]:
+def _last(journal: Journal, query: Query) -> Page[Exchange]:
     """The newest, looked for from the end: the past is long, and few of it are asked for."""
     if "limit" in query:
         raise BadValue("last", query["last"], "to be asked for together with limit")
-    after, before = whole(query, "after"), min(whole(query, "before", journal.next), journal.next)
-    numbered = zip(range(before - 1, after, -1), journal.before(before), strict=False)
-    found = ((number, exchange) for number, exchange in numbered if wanted(exchange))
-    rows = list(islice(found, min(whole(query, "last"), MOST)))
-    return Page(rows[::-1], journal.next - 1, False)
+    after = whole(query, "after")
+    past = journal.before(whole(query, "before", journal.next))
+    numbered = takewhile(lambda row: row[0] > after, past)
+    most, fitting, rows = min(whole(query, "last"), MOST), sift(query), list[Numbered]()
+    while len(rows) < most and (looked := list(islice(numbered, AT_ONCE))):
+        rows += fitting(looked)
+    return Page(rows[:most][::-1], journal.next - 1, False)
 
 
 def entries(ledger: Ledger, query: Query, known: Known) -> Page[Entry]:

@@ -16,15 +16,15 @@ from starlette.routing import Route
 from contracts.model import Contract, MeterboxError
 from sandbox import queries, view
 from sandbox.auth import handle
-from sandbox.journal import Exchange, Journal
+from sandbox.journal import Journal
 from sandbox.page.page import ROOT, Page, View, partial
 from sandbox.page.words import happened
-from sandbox.sieve import sieve
+from sandbox.sieve import Numbered, sieve, sift
 
 __all__ = ["VIEW", "newest"]
 
 ROWS = 100
-CHUNK = 2_000
+CHUNK = 4_000
 """Exchanges that are looked at before others have a turn."""
 AT_ONCE = 300
 """New exchanges that are shown one by one; of more, only how many there are."""
@@ -32,8 +32,6 @@ GATHER, ALIVE = 0.1, 15.0
 """Seconds in which new exchanges gather, and after which a silent stream gives a sign of life."""
 ACCOUNTS = 300
 FILTERS = ("text", "vendor", "account", "verdict", "rule", "customer")
-
-Numbered = tuple[int, Exchange]
 
 
 @dataclass(frozen=True)
@@ -97,8 +95,7 @@ class Feed:
                 await asyncio.sleep(GATHER)
                 continue
             after += fresh
-            numbers = range(after, after - min(fresh, AT_ONCE), -1)
-            found = zip(numbers, feed.before(after + 1), strict=False)
+            found = islice(feed.before(after + 1), min(fresh, AT_ONCE))
             rows = [self._row(numbered) for numbered in found if wanted(numbered[1])]
             if fresh > AT_ONCE:
                 yield _event("many", str(fresh), after)
@@ -155,18 +152,16 @@ class Feed:
 
 async def newest(feed: Journal, given: Mapping[str, str], before: int, most: int) -> list[Numbered]:
     """The newest exchanges before a number that fit. Others have their turn while it looks."""
-    first, wanted = min(before, feed.next) - 1, sieve(given)
-    # As it is now: what is kept changes while others have their turn.
-    kept = list(feed.before(first + 1)) if given else list(islice(feed.before(first + 1), most))
-    found: list[Numbered] = []
-    for start in range(0, len(kept), CHUNK):
-        for n, told in enumerate(kept[start : start + CHUNK], start):
-            if wanted(told):
-                found.append((first - n, told))
-                if len(found) == most:
-                    return found
+    fitting, found = sift(given), list[Numbered]()
+    while len(found) < most:
+        # Some at a time, and not a list of all: so many new objects have all there are looked at.
+        looked = list(islice(feed.before(before), CHUNK))
+        if not looked:
+            break
+        found += fitting(looked)
+        before = looked[-1][0]
         await asyncio.sleep(0)
-    return found
+    return found[:most]
 
 
 def _event(name: str, text: str, number: int) -> str:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from sandbox.faults import Fault
-from sandbox.journal import Dropped, Exchange, Journal
+from sandbox.journal import Dropped, Exchange, Feed, Journal
 from sandbox.reply import Effects, Outcome, Reply, Request, Usage
 from tests.acme import NOW
 
@@ -142,3 +142,26 @@ def test_the_verdict_is_the_word_a_person_wants_first(told: Exchange, verdict: s
 
 def test_an_id_names_the_vendor_the_account_and_the_number() -> None:
     assert exchange(7).id == "acme-handle-7"
+
+
+def test_what_came_before_is_told_newest_first_with_its_number() -> None:
+    journal = filled(5, kept=3)
+    assert [n for n, _ in journal.before(99)] == [5, 4, 3]
+    assert [(n, told.number) for n, told in journal.before(5)] == [(4, 4), (3, 3)]
+    assert list(journal.before(3)) == []
+    assert list(journal.before(0)) == []
+
+
+def test_the_feed_goes_back_as_far_as_the_accounts_keep() -> None:
+    feed, journal = Feed(past=6), Journal()
+    feed._kept = 4
+    for number in range(1, 21):
+        journal.append(exchange(number))
+        feed.append(exchange(number) if number in (12, 18) else journal.get(number))  # type: ignore[arg-type]
+    # Of 18 the feed is all that keeps it, of 12 nothing does, and 10 is further back than it looks.
+    assert [n for n, _ in feed.before(99)] == [20, 19, 18, 17, 16, 15, 14, 13, 11]
+    assert [(n, told.number) for n, told in feed.before(15)] == [(14, 14), (13, 13), (11, 11)]
+    journal.clear()
+    assert [n for n, _ in feed.before(99)] == [20, 19, 18, 17]
+    with pytest.raises(Dropped):
+        feed.after(12)
