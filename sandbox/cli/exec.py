@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
 from sandbox.cli.child import INTERRUPTED, NotRun, run
+from sandbox.cli.luggage import Kept, bring, keep, luggage
 from sandbox.cli.proxying import proxied, proxying
 from sandbox.cli.reporting import Wanted, report_option, write_reports
 from sandbox.cli.surroundings import Surroundings, surroundings
@@ -54,6 +55,7 @@ CODES = (
 )
 @proxying
 @report_option
+@luggage
 @click.option("--config", type=click.Path(path_type=Path), help="A meterbox.toml.")
 @click.pass_context
 def command(
@@ -66,6 +68,8 @@ def command(
     allowed: tuple[str, ...],
     live_keys: bool,
     reports: tuple[Wanted, ...],
+    brought: tuple[BinaryIO, ...],
+    kept: tuple[Kept, ...],
     config: Path | None,
 ) -> None:
     """Run a command with vendors of its own, and say what it did not notice.
@@ -77,14 +81,16 @@ def command(
     from sandbox.config import load
     from sandbox.testing.house import name_of_a_run
 
-    watch = Watch(checked(allowed_rules))
+    watch, name = Watch(checked(allowed_rules)), name_of_a_run()
     sandbox = _sandbox(load(config, os.environ), forward, watch)
+    bring(sandbox, name, brought)
     with proxied(sandbox, proxy, allowed, live_keys, None) as standing:
         try:
-            code = _run(sandbox, surroundings(name_of_a_run(), standing.variables), command)
+            code = _run(sandbox, surroundings(name, standing.variables), command)
         except NotRun as fault:
             click.echo(f"meterbox: {fault}", err=True)
             context.exit(fault.code)
+    code = code if keep(sandbox, name, kept) else code or 1
     told = report(f"meterbox exec -- {command[0]}", watch, standing.refusals)
     write_reports(told, reports, err=True)
     if violations == "fail":

@@ -11,7 +11,7 @@ from contracts.model import MeterboxError
 from sandbox.cli.output import write
 from sandbox.cli.reach import asked, client, options
 
-__all__ = ["command"]
+__all__ = ["command", "document"]
 
 
 class Unread(MeterboxError):
@@ -51,9 +51,9 @@ def restore(vendor: str, key: str, file: BinaryIO, url: str, token: str | None) 
 
     What is in the account now is gone; nothing is forwarded or told by webhook again.
     """
-    document = _read(file)
+    given = document(file)
     with client(url, token) as reached:
-        told = asked(reached, "POST", _path(vendor, key), "different", body=document, kind=int)
+        told = asked(reached, "POST", _path(vendor, key), "different", body=given, kind=int)
     done = f"{told['exchanges']:,} requests and {told['acts']:,} acts done again"
     same = f"; {told['different']:,} answered otherwise than before" if told["different"] else ""
     write(f"{done}{same}.")
@@ -63,7 +63,8 @@ def _path(vendor: str, key: str) -> str:
     return f"/accounts/{quote(vendor, safe='')}/{quote(key, safe='')}/snapshot"
 
 
-def _read(file: BinaryIO) -> Any:
+def document(file: BinaryIO) -> Any:
+    """What a file of a snapshot holds, as JSON. Raises Unread."""
     import orjson
 
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import shutil
 import signal
 import subprocess
@@ -13,6 +14,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import click
 import pytest
 
 from contracts.reader import read, vendors
@@ -269,6 +271,11 @@ def test_reports_are_written_in_other_forms(execute: Exec, tmp_path: Path) -> No
     assert "orb.ingest.grace-period" in (tmp_path / "r.sarif").read_text()
 
 
+LATER = """
+url, key = os.environ["METERBOX_URL"], os.environ["METERBOX_HYPERLINE_KEY"]
+fault = b'{"kind": "status", "status": 429, "retry_after": 1}'
+urllib.request.urlopen(f"{url}/_meterbox/accounts/hyperline/{key}/faults", fault)
+"""
 SOURCE = """
 import base64
 host, key = os.environ["SEGMENT_HOST"], os.environ["SEGMENT_WRITE_KEY"]
@@ -285,14 +292,63 @@ def test_what_a_source_takes_is_forwarded_when_that_is_asked_for(
     """And what the vendors say to it is waited for, and counts."""
     assert execute(*python(SOURCE)) == 0
     assert "Requests to Segment. 1 passed." in capfd.readouterr().err
-    assert execute("--forward", *python(SOURCE)) == 1
-    assert "Hyperline: POST /v1/events was answered 400: it was refused" in capfd.readouterr().err
+    assert execute("--forward", *python(LATER + SOURCE)) == 1
+    err = capfd.readouterr().err
+    assert "Hyperline: POST /v1/events was answered 400: it was refused" in err
+    assert "Requests to Amberflo, Hyperline, Kana, Orb, Segment. 2 failed, 4 passed." in err
 
 
 def test_the_file_says_how_accounts_are_set_up(execute: Exec, tmp_path: Path) -> None:
     settings = '[sandbox.settings]\n"orb.ingest.grace-period" = "87600h"\n'
     (tmp_path / "meterbox.toml").write_text(settings + "[server]\nport = 1\n")
     assert execute(*python(LATE.replace("400", "200"))) == 0
+
+
+def test_accounts_are_kept_and_brought_along(
+    execute: Exec, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Under another key: the file holds none. What was refused then is not told again."""
+    made = "post('/customers', customer); post('/customers', {})"
+    assert execute("--export", "orb=orb.json", *python(made)) == 1
+    file = json.loads((tmp_path / "orb.json").read_text())
+    assert (file["vendor"], len(file["history"])) == ("orb", 2)
+    capfd.readouterr()
+    found = """
+url = os.environ["ORB_BASE_URL"] + "/customers/external_customer_id/acme"
+key = {"authorization": "Bearer " + os.environ["ORB_API_KEY"]}
+print(json.load(urllib.request.urlopen(urllib.request.Request(url, headers=key)))["name"])
+"""
+    assert execute("--import", "orb.json", *python(found)) == 0
+    assert capfd.readouterr() == ("Acme\n", "meterbox: Requests to Orb. 1 passed.\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (["--export", "orb"], "--export: 'orb' is not a vendor and a file"),
+        (["--export", "orbe=x"], "No contract for 'orbe'. Did you mean 'orb'?"),
+        (["--export", "orb=no/x"], "is not a file in a folder that there is"),
+        (["--import", "no"], "'no': No such file or directory"),
+        (["--import", "bad.json"], "bad.json is no snapshot of an account: "),
+    ],
+)
+def test_what_cannot_be_kept_or_brought_along_is_told_before_anything_runs(
+    execute: Exec, tmp_path: Path, options: list[str], why: str
+) -> None:
+    (tmp_path / "bad.json").write_text("{")
+    with pytest.raises(click.ClickException, match=re.escape(why)) as caught:
+        execute(*options, "--", "touch", "ran")
+    assert caught.value.exit_code == 2
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_account_that_cannot_be_kept_fails_the_run(
+    execute: Exec, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "folder").mkdir()
+    assert execute("--export", "orb=folder", "--", "true") == 1
+    assert "meterbox: --export folder: " in capfd.readouterr().err
+    assert execute("--export", "orb=folder", "--", "sh", "-c", "exit 3") == 3
 
 
 # An example project, with clients as they are.

@@ -9,6 +9,7 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from select import select
 from threading import Thread
 
 import httpx
@@ -292,6 +293,21 @@ def test_who_says_nothing_for_long_is_left(proxy: Proxied, monkeypatch: pytest.M
     monkeypatch.setattr(conversation, "PATIENCE", 0.1)
     with proxy.wire() as wire:
         wire.sendall(b"GET http://x/ HTTP/1.1\r\nhost")
+        assert wire.recv(100) == b""
+
+
+def test_who_says_a_little_at_a_time_is_left_too(
+    proxy: Proxied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(conversation, "PATIENCE", 0.2)
+    with proxy.wire() as wire:
+        wire.sendall(b"GET http://x/ HTTP/1.1\r\nhost: x\r\nx: ")
+        for _ in range(40):
+            wire.sendall(b"y")
+            if select([wire], [], [], 0.03)[0]:
+                break
+        else:
+            pytest.fail("it listens on")
         assert wire.recv(100) == b""
 
 
