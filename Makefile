@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := $(if $(CI),--constraint .ci/constraints.txt)
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test node up check fix bench bench-spread lock clean
+.PHONY: demo test node up check fix bench bench-spread bench-validate lock clean
 
 demo: $(VENV)/installed ## play Segment events through every vendor
 	@$(BIN)/meterbox demo
@@ -41,6 +41,9 @@ bench: $(VENV)/installed ## measure speed against a floor; needs wrk
 
 bench-spread: $(VENV)/installed ## measure several processes behind nginx; needs wrk and nginx
 	@$(BIN)/python -m tests.benchmarks.spread
+
+bench-validate: $(VENV)/installed ## measure checks of a million payloads against a floor
+	@$(BIN)/python -m tests.benchmarks.validate
 
 lock: $(VENV)/installed ## take down the versions now installed, for CI
 	@$(BIN)/python -m pip freeze --exclude-editable > .ci/constraints.txt

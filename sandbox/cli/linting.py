@@ -44,6 +44,7 @@ class LintedBodies(Looked):
             by.now,
             customers=by.customers,
             needs=by.needs,
+            settings=by.settings,
         )
 
     def look(self, block: Block) -> None:
@@ -102,6 +103,7 @@ class LintedEvents(Looked):
             source=self._source,
             customers=self._named,
             needs=self._by.needs,
+            settings=self._by.settings,
         )
         return self.linter
 

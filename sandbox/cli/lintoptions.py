@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -25,11 +26,13 @@ Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class Known:
-    """What events are compared with: a time, customers, and what metrics need."""
+    """What events are compared with: a time, customers, what metrics need, and the switches of
+    rules that are configured here."""
 
     now: datetime
     customers: frozenset[str]
     needs: Mapping[str, Sequence[str]]
+    settings: Mapping[str, Any]
 
 
 def lint_options(command: Decorated) -> Decorated:
@@ -68,7 +71,8 @@ def wanted(
 ) -> Known | None:
     """What to look by; None where nobody wants it. An option for it wants it too. Raises BadValue,
     UnusableFile or MeterboxError."""
-    from sandbox.staging import steps  # imports servers, which a check without --lint needs not
+    from sandbox.config import load  # these import servers, which nobody else needs here
+    from sandbox.staging import steps
 
     given = (now, customers, metrics)
     if lint is None:
@@ -82,6 +86,7 @@ def wanted(
         now=wall() if now is None else moment(now, "--now"),
         customers=frozenset(_ids(customers, contract)) if customers else frozenset(),
         needs=needed(contract, made),
+        settings=load(None, os.environ).settings,
     )
 
 

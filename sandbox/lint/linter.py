@@ -67,7 +67,8 @@ def borrowed(source: Layout, destination: Layout) -> Layout:
 
 
 class Linter:
-    """All that is looked for, in bodies of one layout; `namings` are the contract's whose it is.
+    """All that is looked for, in bodies of one layout, which is that of `source` where events of a
+    source are translated; `settings` are rule switches that are not at their default.
 
     Memory is bounded: each watch says what it keeps, and `unjudged` what it had no room for.
     """
@@ -81,6 +82,7 @@ class Linter:
         source: Contract | None = None,
         customers: Iterable[str] = (),
         needs: Mapping[str, Sequence[str]] | None = None,
+        settings: Mapping[str, Any] | None = None,
     ) -> None:
         namings = (source or contract).namings
         self._read = reader(read_by)
@@ -89,8 +91,8 @@ class Linter:
         self._keys = Keys(contract, read_by)
         self._properties = Properties(read_by.numbers)
         self.metrics = Metrics(needs or {})
-        self._watches: list[Watch] = [self._keys, Times(contract, read_by, now), self._properties]
-        self._watches.append(self._customers)
+        times = Times(contract, read_by, now, settings)
+        self._watches: list[Watch] = [self._keys, times, self._properties, self._customers]
         if source is None and needs:
             self._watches.append(self.metrics)
         self._sees = [watch.see for watch in self._watches]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from contracts import durations
 from contracts.layout import Layout
@@ -24,16 +25,22 @@ HALF_HOUR = 30
 
 
 class Times:
-    """Judges the time of each event as of `now`."""
+    """Judges the time of each event as of `now`; `settings` are switches that are set otherwise."""
 
-    def __init__(self, contract: Contract, layout: Layout, now: datetime) -> None:
+    def __init__(
+        self,
+        contract: Contract,
+        layout: Layout,
+        now: datetime,
+        settings: Mapping[str, Any] | None = None,
+    ) -> None:
         self._field, self._now = layout.time, now
         self._title = contract.title
         self._oldest = contract.rules.get(layout.oldest or "")
         self._ahead = contract.rules.get(layout.ahead or "")
-        self._allowed = _length(self._oldest)
+        self._allowed = _length(self._oldest, settings or {})
         self._earliest = None if self._allowed is None else now - self._allowed
-        self._latest = now + (_length(self._ahead) or AHEAD)
+        self._latest = now + (_length(self._ahead, settings or {}) or AHEAD)
         self._no_zone, self._future, self._late = Tally(), Tally(), Tally()
         self._first = self._farthest = now
         self._midnights = _Midnights()
@@ -115,11 +122,12 @@ class _Midnights:
             yield tally.cause(advice.read()["lint.time.midnight"], told)
 
 
-def _length(rule: Rule | None) -> timedelta | None:
-    """The length of time that a rule's switch says by default."""
+def _length(rule: Rule | None, settings: Mapping[str, Any]) -> timedelta | None:
+    """The length of time that a rule's switch says, as it is set or by default."""
     if rule is None or rule.switch is None or rule.switch.kind != "duration":
         return None
-    return durations.parse(rule.switch.default)
+    given = settings.get(rule.id, rule.switch.default)
+    return given if isinstance(given, timedelta) else durations.parse(given)
 
 
 def _zones(half: int) -> str:

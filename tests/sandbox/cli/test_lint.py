@@ -63,6 +63,21 @@ def test_late_is_as_of_the_wall_clock_unless_another_time_is_given(run, write):
     assert "lint.time.late" not in run("validate", "orb", written, *NOW).output
 
 
+def test_how_late_is_too_late_may_be_configured(run, write, tmp_path):
+    (tmp_path / "meterbox.toml").write_text('[sandbox.settings]\n"orb.ingest.grace-period" = "30m"')
+    result = run("validate", "orb", write("e.ndjson", EVENT), *NOW)
+    assert "older than the 30m that Orb takes" in result.output
+
+
+def test_segment_events_are_late_by_what_the_vendor_takes(run, write):
+    written = write("e.ndjson", TRACK, {**TRACK, "messageId": "m-2", "event": "other"})
+    options = ("--segment", written, "--now", "2026-01-20T12:00:00Z")
+    assert (
+        "[orb.ingest.grace-period, observed]" in run("validate", "orb", *SETTINGS, *options).output
+    )
+    assert "lint.time" not in run("validate", "kana", *options).output
+
+
 @pytest.mark.parametrize(
     "listed",
     [

@@ -57,6 +57,14 @@ def test_a_terminal_shows_findings_in_colour_below_a_progress_bar(late: str):
     )
 
 
+def test_a_terminal_shows_what_is_linted_in_colour_and_lists_it(write, tmp_path: Path):
+    file = str(tmp_path / write("e.ndjson", EVENT, {**EVENT, "event_name": "other"}))
+    shown = on_terminal("validate", "orb", file, "--lint")
+    assert "\x1b[1;31merror: " in shown
+    assert any(line.endswith("[lint.key.different-body]") for line in plain(shown))
+    assert "lint.key.different-body  error" in plain(on_terminal("rules", "--lint"))
+
+
 def test_piped_there_is_no_colour_and_no_progress_bar(late: str):
     ran = subprocess.run([*METERBOX, "validate", "orb", late], capture_output=True, timeout=30)
     assert b"\x1b" not in ran.stdout

@@ -65,6 +65,7 @@ def test_a_path_in_a_line_is_in_that_line_alone(file: Path):
     file.write_bytes(b'{"a": 1}\r\n{"a": 1, "b": 2}\n{"b": 3}\n')
     assert spot(file, "$.b", 2) == (2, 10)
     assert spot(file, "$.b", 1) == (1, 1)
+    assert spot(file, "$", 2) == (2, None)
 
 
 @pytest.mark.parametrize("text", ["", "{", '{"a": ', "[1, 2", "{5: 1}", "\ud7ff"])

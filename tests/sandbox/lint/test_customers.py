@@ -56,3 +56,20 @@ def test_more_customers_than_there_is_room_for_are_not_compared(monkeypatch: pyt
         looking.look(event(n), "e", n)
     assert looking.causes() == []
     assert looking.unjudged() == ["customers were not compared: there are more than 2"]
+
+
+def test_more_known_customers_than_there_is_room_for_are_not_compared(
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setattr(customers, "MOST", 1)
+    looking = linter()
+    for id in ("a", "a", "b"):
+        looking.know(id)
+    looking.look(event(1), "e", 1)
+    assert looking.causes() == []
+    assert looking.unjudged() == ["customers were not compared: there are more than 1"]
+
+
+def test_the_beginning_of_a_long_id_is_shown(look):
+    found = look([event(1, external_customer_id="x" * 1_000)], customers=["acme"])
+    assert f"nothing makes {'x' * 80!r} known" in found[UNKNOWN].message
