@@ -16,6 +16,7 @@ import pytest
 
 from contracts.folders import folders
 from sandbox.testing import marks
+from sandbox.testing.stash import COVERED, TROUBLES
 
 if TYPE_CHECKING:
     from sandbox.testing.account import VendorAccount
@@ -27,6 +28,10 @@ SERVER = (
     "How xdist's workers are served: each by a server of its own, or all by one that is shared."
 )
 VIOLATIONS = "What a refusal or a violation that a test did not look at does to it: fail or ignore."
+REPORT = "Write a report of the tests that use vendors: FORMAT or FORMAT=FILE. May be given again."
+UNDER = (
+    "How much of the contracts must be exercised: PERCENT, or KIND=PERCENT such as endpoints=20."
+)
 MARKER = (
     f"{marks.SIGNATURE}: what a test has of its vendors, or of those in `only`: the time at which "
     "its accounts stand still, faults by kind or preset, rule switches, a seed for the sandbox's "
@@ -36,6 +41,7 @@ Opened = dict[str, "VendorAccount"]
 OPENED = pytest.StashKey[Opened]()
 NAME = pytest.StashKey[str]()
 SHARED = pytest.StashKey[tuple[ExitStack, str]]()
+SUMMARY = "meterbox-summary"
 ENDED = (Exception, pytest.fail.Exception, pytest.skip.Exception)
 
 
@@ -43,6 +49,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("meterbox")
     group.addoption("--meterbox-server", choices=("own", "shared"), help=SERVER)
     group.addoption("--meterbox-violations", choices=("fail", "ignore"), help=VIOLATIONS)
+    group.addoption("--meterbox-report", action="append", default=[], help=REPORT)
+    group.addoption("--meterbox-fail-under", action="append", default=[], help=UNDER)
     parser.addini("meterbox_server", SERVER, default="own")
     parser.addini("meterbox_violations", VIOLATIONS, default="fail")
     parser.addini(
@@ -66,6 +74,23 @@ def pytest_configure(config: pytest.Config) -> None:
         for folder in more:
             add_vendors(folder)
     config.pluginmanager.register(_fixtures(), "meterbox-vendors")
+    _summarize(config, config.getoption("meterbox_report"), config.getoption("meterbox_fail_under"))
+
+
+def _summarize(config: pytest.Config, reports: list[str], least: list[str]) -> None:
+    """Where somebody wants a report, or so much exercised."""
+    if not reports and not least:
+        return
+    from contracts.model import MeterboxError
+    from sandbox.coverage import Least
+    from sandbox.reports.writing import Wanted
+    from sandbox.testing.summary import Summary
+
+    try:
+        summary = Summary(config, list(map(Wanted.read, reports)), Least(least))
+    except MeterboxError as fault:
+        raise pytest.UsageError(f"--meterbox: {fault}") from fault
+    config.pluginmanager.register(summary, SUMMARY)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
@@ -129,7 +154,12 @@ def meterbox(request: pytest.FixtureRequest) -> Iterator[House]:
             else:
                 served = stack.enter_context(serving())
                 house = at(served.url, count=served.count)
-            yield stack.enter_context(house)
+            opened = stack.enter_context(house)
+            yield opened
+            if request.config.pluginmanager.has_plugin(SUMMARY):
+                from sandbox.testing.summary import covered
+
+                request.config.stash[COVERED] = covered(opened.wire, opened.used)
         except MeterboxError as fault:
             pytest.fail(str(fault), pytrace=False)
 
@@ -148,6 +178,7 @@ def _fixture(vendor: str) -> Any:
         given = [mark.kwargs for mark in item.iter_markers("meterbox")][::-1]
         wishes = marks.wishes(given, vendor)
         opened = item.stash.setdefault(OPENED, {})
+        item.stash.setdefault(TROUBLES, [])
         opened[vendor] = _opened(item, vendor, wishes, meterbox)
         with pytest.MonkeyPatch.context() as patch:
             if _environment(item, wishes):
@@ -190,6 +221,7 @@ def _troubles(item: pytest.Item, vendor: str | None = None) -> str:
             continue
         try:
             troubles = account.troubles()
+            item.stash[TROUBLES] += [(account, trouble) for trouble in troubles]
             parts += [told(account, troubles)] if troubles else []
         except MeterboxError as fault:
             parts.append(str(fault))

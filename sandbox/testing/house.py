@@ -42,11 +42,13 @@ SCALE = 0.001
 class House:
     """A running sandbox at `url`, with an account for whoever asks.
 
-    `count` tells at once how many exchanges an account had, where it is in this process.
+    `count` tells at once how many exchanges an account had, where it is in this process; `used`
+    are the vendors that had an account.
     """
 
     def __init__(self, wire: Wire, count: Count | None = None) -> None:
         self.wire, self.url, self._count = wire, wire.url, count
+        self.used: set[str] = set()
 
     def account(
         self, vendor: str, name: str | None = None, wishes: Wishes | None = None
@@ -57,6 +59,7 @@ class House:
         Raises UnknownVendor, and UnknownSetting, BadValue or Unwilling for wishes that cannot be.
         """
         contract = read(vendor)
+        self.used.add(vendor)
         wishes = wishes or Wishes()
         key = contract.key(name or fresh())
         first = 0

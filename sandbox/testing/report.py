@@ -4,20 +4,21 @@ where the rule is written, and what to do."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from textwrap import wrap
 from typing import TYPE_CHECKING
 
 from contracts.model import Rule, Switch
+from sandbox.reports import human
 from sandbox.reports.findings import excerpt, fix
-from sandbox.testing.exchanges import Exchange, Finding
+from sandbox.reports.model import Finding
+from sandbox.testing.exchanges import Exchange
+from sandbox.testing.exchanges import Finding as Found
 
 if TYPE_CHECKING:
     from sandbox.testing.account import VendorAccount
 
-__all__ = ["broken", "told", "unbroken"]
+__all__ = ["broken", "findings", "headline", "told", "unbroken"]
 
 MOST = 3
-COLUMN = 96
 
 
 def told(account: VendorAccount, troubles: Sequence[Exchange]) -> str:
@@ -43,16 +44,26 @@ def broken(account: VendorAccount, exchange: Exchange) -> Iterator[str]:
     whole = exchange.whole
     yield f"    sent      {excerpt(whole['request']['body'])}"
     yield f"    answered  {excerpt(whole['response']['body'])}"
-    for given in whole["findings"]:
-        yield from _finding(account, Finding(**given))
+    for finding in findings(account, exchange):
+        yield from human.lines(finding)
 
 
-def _trouble(account: VendorAccount, exchange: Exchange) -> str:
-    status, rules = exchange.blind("status"), exchange.blind("rules")
+def findings(account: VendorAccount, exchange: Exchange) -> list[Finding]:
+    """What is wrong with a request, as reports tell it."""
+    return [_finding(account, Found(**given)) for given in exchange.whole["findings"]]
+
+
+def headline(account: VendorAccount, exchange: Exchange) -> str:
+    """Which request, and what was wrong in a word."""
     refused = exchange.blind("verdict") == "refused"
     what = "was refused" if refused else "broke a rule and was not refused"
     name = f"{account.contract.title}: {exchange.method} {exchange.path}"
-    lines = [f"{name} was answered {status}: it {what}, and the test did not look at it."]
+    status = exchange.blind("status")
+    return f"{name} was answered {status}: it {what}, and the test did not look at it."
+
+
+def _trouble(account: VendorAccount, exchange: Exchange) -> str:
+    lines, rules = [headline(account, exchange)], exchange.blind("rules")
     lines += broken(account, exchange)
     fates = ", ".join(f"{count} {name}" for name, count in exchange.blind("outcomes").items())
     lines += [f"    events    {fates}"] if fates else []
@@ -70,18 +81,22 @@ def _meant(account: VendorAccount, rules: Sequence[str]) -> str:
     )
 
 
-def _finding(account: VendorAccount, found: Finding) -> Iterator[str]:
+def _finding(account: VendorAccount, found: Found) -> Finding:
     rule = account.rules.get(found.rule)
-    yield f"    at {found.path}: {found.message}"
-    if found.path != "$":
-        yield f"        value   {excerpt(found.value)}"
-    yield from _wrapped("rule", f"{found.rule}: {rule.sentence if rule else ''}")
-    read = f", read {rule.read}" if rule else ""
-    yield from _wrapped("source", f"{found.source} ({found.confidence}{read})")
-    yield from _wrapped("fix", _fix(account, found, rule))
+    return Finding(
+        message=found.message,
+        path=found.path,
+        value=found.value,
+        rule=found.rule,
+        sentence=rule.sentence if rule else "",
+        source=found.source,
+        confidence=found.confidence,
+        read=rule.read if rule else "",
+        fix=_fix(account, found, rule),
+    )
 
 
-def _fix(account: VendorAccount, found: Finding, rule: Rule | None) -> str:
+def _fix(account: VendorAccount, found: Found, rule: Rule | None) -> str:
     told = fix(found.path, found.message, found.suggestion)
     if rule is None or rule.switch is None:
         return told
@@ -97,9 +112,3 @@ def _values(switch: Switch) -> str:
         return repr(not switch.default)
     others = [repr(value) for value in switch.values if value != switch.default]
     return " or ".join(others) or "another whole number"
-
-
-def _wrapped(name: str, text: str) -> list[str]:
-    lines = wrap(text, COLUMN - 16, break_long_words=False, break_on_hyphens=False) or [""]
-    first = f"        {name:<8}{lines[0]}"
-    return [first, *(" " * 16 + line for line in lines[1:])]

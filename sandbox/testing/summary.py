@@ -1,0 +1,126 @@
+"""What a whole run of tests comes to: a report, and what of the contracts it exercised."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+
+from contracts.reader import read
+from sandbox.coverage import Least
+from sandbox.reports.model import Check, Coverage, Finding, Report, Verdict
+from sandbox.reports.writing import Wanted, write
+from sandbox.testing.report import findings, headline
+from sandbox.testing.stash import COVERED, TROUBLES, Covered
+from sandbox.testing.wire import Wire
+
+__all__ = ["Summary", "covered"]
+
+OUTPUT = "meterbox_covered"
+WORDS: Mapping[str, Verdict] = {"passed": "passed", "failed": "failed", "skipped": "skipped"}
+
+
+def covered(wire: Wire, vendors: Iterable[str]) -> Covered:
+    """What a server's traffic exercised, by vendor: names alone, which xdist can pass on."""
+    return {
+        vendor: [
+            {name: one[name] for name in ("kind", "exercised", "missing")}
+            for one in wire.ask("GET", "coverage", vendor)["coverage"]
+        ]
+        for vendor in vendors
+    }
+
+
+class Summary:
+    """A plugin of a run that wants a report: in each worker it passes on what tests found, and
+    where all come together it writes the report."""
+
+    def __init__(self, config: pytest.Config, wanted: Sequence[Wanted], least: Least) -> None:
+        self._config, self._wanted, self._least = config, wanted, least
+        self._checks: dict[str, Check] = {}
+        self._covered: list[Covered] = []
+        self._short: list[str] = []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """What a test's accounts told goes with its report, over processes too."""
+        made = yield
+        told = item.stash.get(TROUBLES, None)
+        if told is not None:
+            made.meterbox = [
+                {"headline": headline(*one), "findings": [asdict(f) for f in findings(*one)]}
+                for one in told
+            ]
+            told.clear()
+        return made
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        found: list[dict[str, Any]] | None = getattr(report, "meterbox", None)
+        if found is None:
+            return
+        before = self._checks.get(report.nodeid, Check(report.nodeid, "pytest"))
+        verdict = before.verdict if report.passed else WORDS[report.outcome]
+        told = [Finding(**given) for one in found for given in one["findings"]]
+        lines = [before.detail, *(one["headline"] for one in found)]
+        self._checks[report.nodeid] = Check(
+            report.nodeid,
+            "pytest",
+            verdict,
+            [*before.findings, *told],
+            "\n".join(line for line in lines if line),
+            (before.seconds or 0.0) + report.duration,
+        )
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_testnodedown(self, node: Any) -> None:
+        """A worker of xdist's has ended; one that crashed says nothing."""
+        self._covered.append(getattr(node, "workeroutput", {}).get(OUTPUT, {}))
+
+    # Innermost: fixtures of the session are gone by then, and xdist has not yet sent its word.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> Iterator[None]:
+        """A worker passes on what was exercised; where all come together the report is written."""
+        yield
+        output: dict[str, Any] | None = getattr(self._config, "workeroutput", None)
+        if output is None:
+            self._finish(session)
+        else:
+            output[OUTPUT] = self._config.stash.get(COVERED, {})
+
+    def _finish(self, session: pytest.Session) -> None:
+        coverage = merged([*self._covered, self._config.stash.get(COVERED, {})])
+        self._short = self._least.short(coverage)
+        if self._short and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+        subject = f"{len(self._checks):,} tests asked vendors. {' '.join(self._short)}".strip()
+        report = Report("pytest", subject, list(self._checks.values()), coverage=coverage)
+        write(report, self._wanted, self._say)
+
+    def pytest_terminal_summary(self, terminalreporter: Any) -> None:
+        for sentence in self._short:
+            terminalreporter.write_line(f"meterbox: {sentence}", red=True)
+
+    def _say(self, told: bytes) -> None:
+        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.ensure_newline()
+            reporter.write(told.decode(errors="replace"))
+
+
+def merged(several: Sequence[Covered]) -> list[Coverage]:
+    """What was exercised in all; with several vendors each name tells whose it is."""
+    vendors = sorted({vendor for one in several for vendor in one})
+    kinds: dict[str, tuple[list[str], set[str]]] = {}
+    for vendor in vendors:
+        mark = f"{read(vendor).title}: " if len(vendors) > 1 else ""
+        for told in (kind for one in several for kind in one.get(vendor, ())):
+            known, seen = kinds.setdefault(told["kind"], ([], set()))
+            every = [mark + name for name in (*told["exercised"], *told["missing"])]
+            known += [name for name in every if name not in set(known)]
+            seen |= {mark + name for name in told["exercised"]}
+    return [
+        Coverage(kind, known, [name for name in known if name in seen])
+        for kind, (known, seen) in kinds.items()
+    ]

@@ -1,0 +1,86 @@
+"""What a run of tests comes to: reports in files, and how much was exercised."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.testing.summary import merged
+from tests.sandbox.testing.conftest import Run
+
+MIXED = """
+def test_right(orb, client):
+    send(client, event("1"))
+
+def test_wrong(orb, client):
+    with pytest.raises(sdk.APIStatusError):
+        send(client, {**event("2"), "colour": "red"})
+
+def test_without_vendors():
+    pass
+
+@pytest.mark.skip
+def test_left_out(orb):
+    pass
+"""
+
+
+def report(run: Run, file: Path, *more: str) -> tuple[pytest.RunResult, Any]:
+    done = run(MIXED, f"--meterbox-report=json={file}", *more)
+    return done, json.loads(file.read_text())
+
+
+@pytest.mark.parametrize("spread", [(), ("-n", "2")], ids=["one process", "workers"])
+def test_a_run_is_reported(run: Run, tmp_path: Path, spread: tuple[str, ...]) -> None:
+    done, told = report(run, tmp_path / "report.json", *spread)
+    done.assert_outcomes(passed=2, failed=1, skipped=1)
+    assert told["subject"] == "2 tests asked vendors."
+    assert told["totals"] == {"passed": 1, "failed": 1, "skipped": 0}
+    checks = {check["name"].rpartition("::")[2]: check for check in told["checks"]}
+    assert checks["test_right"]["findings"] == []
+    assert "was answered 400: it was refused" in checks["test_wrong"]["detail"]
+    (finding,) = checks["test_wrong"]["findings"]
+    assert (finding["rule"], finding["path"]) == ("orb.ingest.structure", "$.events[0].colour")
+    assert finding["fix"] == "leave $.events[0].colour out."
+    covered = {one["kind"]: one for one in told["coverage"]}
+    assert covered["endpoints"]["exercised"] == ["ingest", "create-customer"]
+    assert "orb.ingest.structure" in covered["rules"]["exercised"]
+
+
+def test_too_little_exercised_fails_a_run_that_passed(run: Run) -> None:
+    passing = "def test_it(orb, client):\n    send(client, event('1'))\n"
+    done = run(passing, "--meterbox-fail-under=endpoints=90")
+    done.assert_outcomes(passed=1)
+    assert done.ret == pytest.ExitCode.TESTS_FAILED
+    done.stdout.fnmatch_lines(["meterbox: endpoints: 6.5 % exercised, under the 90 % wanted."])
+    assert run(passing, "--meterbox-fail-under=endpoints=5").ret == pytest.ExitCode.OK
+
+
+def test_every_form_is_written(run: Run, tmp_path: Path) -> None:
+    forms = {"junit": "x.xml", "sarif": "x.sarif", "html": "x.html"}
+    run(MIXED, *(f"--meterbox-report={form}={tmp_path / name}" for form, name in forms.items()))
+    assert all("orb.ingest.structure" in (tmp_path / name).read_text() for name in forms.values())
+
+
+@pytest.mark.parametrize(
+    "option", ["--meterbox-report=jsno", "--meterbox-report=json=/no/x", "--meterbox-fail-under=x"]
+)
+def test_what_cannot_be_written_or_wanted_is_told_first(run: Run, option: str) -> None:
+    done = run(MIXED, option)
+    assert done.ret == pytest.ExitCode.USAGE_ERROR
+    assert "meterbox" in done.stderr.str()
+
+
+def test_several_workers_and_vendors_are_one() -> None:
+    def told(*names: str) -> list[dict[str, Any]]:
+        missing = [name for name in ("a", "b", "c") if name not in names]
+        return [{"kind": "endpoints", "exercised": list(names), "missing": missing}]
+
+    (one,) = merged([{"orb": told("a")}, {"orb": told("c")}, {}])
+    assert (sorted(one.known), sorted(one.exercised)) == (["a", "b", "c"], ["a", "c"])
+    (two,) = merged([{"orb": told("a"), "kana": told("b")}])
+    assert len(two.known) == 6
+    assert sorted(two.exercised) == ["Kana: b", "Orb: a"]
