@@ -5,7 +5,7 @@ import os
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from contracts.conformance import json_path
@@ -89,10 +89,11 @@ def test_no_more_of_a_document_is_looked_through_than_so_much(file: Path):
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=3),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
-    max_leaves=8,
+    max_leaves=4,
 )
 
 
+@settings(max_examples=30)
 @given(st.dictionaries(st.text(max_size=4), VALUES, min_size=1), st.sampled_from([None, 2]))
 def test_every_path_that_the_contracts_write_is_found(
     tmp_path_factory: pytest.TempPathFactory, value: dict, indent: int | None
