@@ -19,6 +19,7 @@ COMMANDS = {
     "compare": "Show what each vendor would bill of the same Segment events, and why they differ.",
     "dead-letters": "Show what could not be delivered, and deliver it after all or let go of it.",
     "demo": "Play Segment events through every vendor and show what was billed, and what was not.",
+    "drift": "Tell what changed at a vendor between two transcripts of `verify`.",
     "exec": "Run a command with vendors of its own, and say what it did not notice.",
     "fault": "Let things go wrong on one account of a running sandbox.",
     "forward": "Deliver Segment events to the vendors, each until the vendor has it or never will.",

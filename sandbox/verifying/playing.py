@@ -70,7 +70,7 @@ class Player:
 
     def endpoint(self, method: str, path: str) -> Endpoint | None:
         """Which of the vendor's endpoints is asked, if any is."""
-        return self._paths.find(method, path).methods.get(method)
+        return self._paths.find(method, path.partition("?")[0]).methods.get(method)
 
     def _played(self, case: Case, target: Target) -> Iterator[Difference]:
         kept: dict[str, str] = {}

@@ -21,6 +21,8 @@ CUT = "bytes left out)"
 class Recorder:
     """Receives cases at a transcript."""
 
+    unsteady: frozenset[str] = frozenset()
+
     def __init__(self, transcript: Transcript) -> None:
         self._transcript = transcript
 

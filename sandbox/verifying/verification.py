@@ -44,7 +44,12 @@ class Judged:
 
 
 class Host(Protocol):
-    """Where cases are received: opens a target for each."""
+    """Where cases are received: opens a target for each.
+
+    `unsteady` are cases in which some answers depend on what the account was used for before.
+    """
+
+    unsteady: frozenset[str]
 
     def receive(self, case: Case) -> Target:
         """Raises NotComparable."""
@@ -57,6 +62,8 @@ class Host(Protocol):
 
 class Visited:
     """A sandbox, where each case has a fresh account of its own."""
+
+    unsteady: frozenset[str] = frozenset()
 
     def __init__(self, wire: Wire, caller: Caller, contract: Contract) -> None:
         self._wire, self._caller, self._contract = wire, caller, contract
@@ -76,11 +83,12 @@ class Shared:
 
     def __init__(self, stay: Stay, cases: Sequence[Case]) -> None:
         self.stay = stay
-        self._unfit = rehearsed(stay.contract, cases)
+        self._rehearsal = rehearsed(stay.contract, cases)
+        self.unsteady = self._rehearsal.unsteady
 
     def receive(self, case: Case) -> Target:
-        if case.name in self._unfit:
-            raise NotComparable(self._unfit[case.name])
+        if case.name in self._rehearsal.unfit:
+            raise NotComparable(self._rehearsal.unfit[case.name])
         if not needs(case):
             self.stay.room_for(case)
         return Guest(self.stay, uuid.uuid4().hex[:12])
@@ -95,6 +103,7 @@ class Noted:
 
     def __init__(self, host: Host, writer: Writer, contract: Contract) -> None:
         self._host, self._writer, self._contract = host, writer, contract
+        self.unsteady = host.unsteady
         self._latest: Recording | None = None
 
     def receive(self, case: Case) -> Target:
@@ -116,7 +125,8 @@ class Noted:
         made = self._latest
         found = [{"path": d.path, "message": made.veil.text(d.message)} for d in judged.differences]
         more = {"at": iso(made.at), "run": made.run, "differences": found, "entries": made.entries}
-        self._writer.write({**told, **more})
+        steady = judged.case.name not in self.unsteady
+        self._writer.write({**told, "steady": steady, **more})
 
 
 def chosen(contract: Contract, only: Sequence[str]) -> list[Case]:

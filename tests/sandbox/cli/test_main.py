@@ -69,7 +69,7 @@ def test_a_command_unlike_any_is_answered_with_all(run):
     result = run("zzz")
     assert result.exit_code == 2
     assert result.stderr.startswith(
-        "meterbox: No command 'zzz'. Commands: compare, dead-letters, demo, exec, fault, "
+        "meterbox: No command 'zzz'. Commands: compare, dead-letters, demo, drift, exec, "
     )
 
 

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 __all__ = ["DRIFTS", "Drifted"]
 
+LOST = "A specified resource was not found."
 DRIFTS = ("renamed", "status", "required", "text")
 
 
@@ -58,7 +59,7 @@ class Drifted:
         listed = scope["method"] == "GET" and scope["path"].endswith("/customers")
         if "status" in self.drifts and listed and status == 200:
             status = 203
-        if "text" in self.drifts and isinstance(answer, dict) and answer.get("status") == 404:
+        if "text" in self.drifts and isinstance(answer, dict) and answer.get("title") == LOST:
             answer["title"] = "Nothing is here."
         await _answer(send, status, headers, answer)
 
