@@ -204,7 +204,7 @@ def _unnoted(_: Account, __: Exchange) -> None:
 
 def _front(sandbox: Sandbox, control: Control) -> ASGIApp:
     page = Page(sandbox, control)
-    front = Front(sandbox.accounts.rooms, page)
+    front = Front(sandbox.accounts.rooms, page, control.token)
     return Starlette(
         lifespan=sandbox.lifespan,
         routes=[

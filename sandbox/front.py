@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp
 
 from contracts.model import Contract
+from sandbox.guard import Guard
 from sandbox.room import Room
 from sandbox.view import dumps
 
@@ -20,8 +21,8 @@ __all__ = ["Front"]
 class Front:
     """Tells a visitor which vendors answer, where, and with which key to try them."""
 
-    def __init__(self, rooms: Mapping[str, Room], page: ASGIApp) -> None:
-        self._page = page
+    def __init__(self, rooms: Mapping[str, Room], page: ASGIApp, token: str | None) -> None:
+        self._page, self._token = page, token
         self._contracts = [room.contract for room in rooms.values()]
 
     async def show(self, request: Request) -> ASGIApp:
@@ -32,7 +33,9 @@ class Front:
             "meterbox": {"control": f"{root}/_meterbox", "health": f"{root}/_meterbox/health"},
             "vendors": [_vendor(contract, root) for contract in self._contracts],
         }
-        return Response(dumps(told), media_type="application/json", headers={"vary": "accept"})
+        answer = Response(dumps(told), media_type="application/json", headers={"vary": "accept"})
+        # It tells nothing of any account: with a token too, whoever can reach it may know.
+        return Guard(answer, None) if self._token is None else answer
 
     async def lost(self, request: Request, fault: Exception) -> Response:
         """A path of no vendor, or a method that `GET /` does not have: say what there is."""

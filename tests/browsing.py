@@ -7,14 +7,27 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
 
-__all__ = ["AXE", "CHROMIUM", "MARKS", "SIZES", "THEMES", "Visit", "launched", "shoot", "visiting"]
+__all__ = [
+    "AXE",
+    "CHROMIUM",
+    "EVIL",
+    "MARKS",
+    "SIZES",
+    "THEMES",
+    "Visit",
+    "launched",
+    "shoot",
+    "visiting",
+]
 
+Theme = Literal["light", "dark"]
+EVIL = "evil.example"
 CHROMIUM = shutil.which("chromium")
 MARKS = [
     pytest.mark.browser,
@@ -22,20 +35,19 @@ MARKS = [
 ]
 AXE = Path(__file__).parent / "sandbox/page/node/node_modules/axe-core/axe.min.js"
 SIZES = (1440, 390)
-THEMES = ("light", "dark")
+THEMES: tuple[Theme, Theme] = ("light", "dark")
 SCREENSHOTS = "METERBOX_SCREENSHOTS"
 """The variable that names a folder for pictures of what the tests see."""
 
 
 @contextmanager
-def launched(*arguments: str) -> Iterator[Browser]:
-    """A browser without a window, which looks up no name that these arguments do not tell it."""
+def launched() -> Iterator[Browser]:
+    """A browser without a window. Somebody has made the name EVIL point to this machine."""
     quiet = ["--disable-background-networking", "--disable-component-update", "--no-first-run"]
+    quiet += [f"--host-resolver-rules=MAP {EVIL} 127.0.0.1"]
     rooted = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=[*quiet, *rooted, *arguments]
-        )
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*quiet, *rooted])
         yield browser
         browser.close()
 
@@ -63,11 +75,29 @@ class Visit:
         parts = [urlsplit(request.url) for request in self.asked]
         return {f"{part.scheme}://{part.netloc}" for part in parts if part.scheme != "data"}
 
-    def violations(self) -> list[str]:
-        """What axe-core finds wrong with the page as it is."""
-        # Not as an element of the page, whose policy allows no script but its own.
-        self.page.evaluate(AXE.read_text(encoding="utf-8") + "; 0")
-        found: list[dict[str, Any]] = self.page.evaluate("axe.run().then(r => r.violations)")
+    def seen(self, name: str) -> list[str]:
+        """What is wrong with a view, in each theme and at each width, with pictures of them all."""
+        found = []
+        for width in SIZES:
+            self.page.set_viewport_size({"width": width, "height": 900})
+            if self.page.evaluate("document.documentElement.scrollWidth") > width:
+                found.append(f"wider than {width}")
+            for theme in THEMES:
+                self.page.emulate_media(color_scheme=theme)
+                shoot(self.page, f"{name}-{theme}-{width}")
+                if width == SIZES[0]:
+                    # What is not about colours is the same in both.
+                    found += self.violations(*(["color-contrast"] if theme == THEMES[1] else []))
+        return found
+
+    def violations(self, *rules: str) -> list[str]:
+        """What axe-core finds wrong with the page as it is, by all of its rules or by these."""
+        if self.page.evaluate("typeof axe") == "undefined":
+            # Not as an element of the page, whose policy allows no script but its own.
+            self.page.evaluate(AXE.read_text(encoding="utf-8") + "; 0")
+        only = {"runOnly": rules} if rules else {}
+        run = "(only) => axe.run(only).then((found) => found.violations)"
+        found: list[dict[str, Any]] = self.page.evaluate(run, only)
         return [
             f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
             for one in found

@@ -10,6 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 from contracts.conformance import json_path
@@ -23,6 +24,10 @@ ITEMS = 100
 DEEPEST = 40
 OPEN = 30
 """A list or object of more items is closed at first."""
+ABREAST = 3
+"""Of more lists and objects side by side, those are open that something was found in."""
+GLANCE, FEW = 28, 3
+"""Characters of a value, and values, by which one that is closed is told from others."""
 STEP = re.compile(r"\.\w+|\[(?:\d+|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\")\]")
 
 Finding = Mapping[str, Any]
@@ -33,7 +38,7 @@ Places = Sequence[tuple[Sequence[str], Finding]]
 class Node:
     """One value: `kind` is object, list, text, number or word; `text` is what it is, or how many
     are in it, `left` of which are not shown. `found` are the findings about it, and `near` those
-    about something in it that is not there."""
+    about something in it that is not there. `glance` is what is seen of it while it is closed."""
 
     path: str
     key: str | None
@@ -44,6 +49,7 @@ class Node:
     found: list[Finding] = field(default_factory=list)
     near: list[Finding] = field(default_factory=list)
     open: bool = True
+    glance: str = ""
 
 
 def tree(value: Any, findings: Iterable[Finding] = ()) -> Node:
@@ -76,10 +82,12 @@ class Builder:
             self._fill(node, value, below, depth)
         node.near = [found for group in below.values() for _, found in group]
         node.open = bool(places) or len(node.children) + node.left <= OPEN or depth == 0
+        node.glance = _glance(value)
         return node
 
     def _fill(self, node: Node, value: Any, below: dict[str, Any], depth: int) -> None:
         """The children that are shown, each with what was found below it."""
+        crowd = sum(isinstance(item, dict | list) for _, item in islice(_items(value), ITEMS))
         for n, (key, item) in enumerate(_items(value)):
             step = json_path([key])[1:]
             places = below.pop(step, [])
@@ -88,11 +96,22 @@ class Builder:
                 continue
             self._left -= 1
             name = key if isinstance(key, str) else str(key)
-            node.children.append(self.node(item, name, node.path + step, places, depth + 1))
+            child = self.node(item, name, node.path + step, places, depth + 1)
+            child.open = child.open and (bool(places) or crowd <= ABREAST)
+            node.children.append(child)
 
 
 def _items(value: Any) -> Iterable[tuple[str | int, Any]]:
     return value.items() if isinstance(value, dict) else enumerate(value)
+
+
+def _glance(value: Any) -> str:
+    """`api_call, k1, acme`: the first values of an object."""
+    if not isinstance(value, dict):
+        return ""
+    plain = (item for item in islice(value.values(), ITEMS) if not isinstance(item, dict | list))
+    texts = (_told(item)[1] for item in islice(plain, FEW))
+    return ", ".join(text if len(text) <= GLANCE else f"{text[:GLANCE]}…" for text in texts)
 
 
 def _told(value: Any) -> tuple[str, str]:
