@@ -28,7 +28,7 @@ COMMANDS = {
     "openapi": "Print a vendor's contract as an OpenAPI 3.1 document.",
     "prove": "Prove that the forwarder, or yours, neither loses nor doubles usage under faults.",
     "prune": "Let go of what was delivered long ago.",
-    "ready": "Say from a recorded run whether it is time to go live at a vendor, and why not.",
+    "ready": "Say from a recorded run whether it is time to go live at a vendor.",
     "replay": "Deliver again what was delivered in some time.",
     "replay-bundle": "Run again what a repro bundle of `prove` holds, and compare the verdicts.",
     "rules": "List the rules vendors are known to follow, and how we know.",
