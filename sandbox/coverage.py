@@ -13,7 +13,7 @@ from sandbox.body import Unreadable, document
 from sandbox.journal import Exchange
 from sandbox.reports.model import Coverage
 
-__all__ = ["Least", "coverage", "fields"]
+__all__ = ["Least", "coverage", "fields", "spoken"]
 
 Node = Mapping[str, Any]
 SORTS = ("endpoints", "fields", "rules", "error answers", "faults")
@@ -37,6 +37,16 @@ def fields(endpoint: Endpoint) -> list[str]:
     return sorted(set(_within(schema, schema.document, "", DEEPEST))) if schema else []
 
 
+def spoken(exchange: Exchange, contract: Contract) -> set[str]:
+    """The rules that an exchange exercised: those it broke, those by which its events came to what
+    they did, and the endpoint's own where it was answered well."""
+    rules = {finding.rule for finding in exchange.findings}
+    rules |= {effects.rule for effects in exchange.effects if effects.rule}
+    if exchange.endpoint is not None and exchange.reply.status < 400:
+        rules.add(contract.endpoint(exchange.endpoint).rule)
+    return rules
+
+
 class _Seen:
     """What was seen of one vendor."""
 
@@ -49,8 +59,7 @@ class _Seen:
         self.rules: set[str] = set()
 
     def add(self, exchange: Exchange) -> None:
-        self.rules |= {finding.rule for finding in exchange.findings}
-        self.rules |= {effects.rule for effects in exchange.effects if effects.rule}
+        self.rules |= spoken(exchange, self._contract)
         if exchange.fault is not None:
             self._faults.add(exchange.fault.kind)
         if exchange.endpoint is None:
@@ -60,8 +69,6 @@ class _Seen:
         wanted = self._fields[exchange.endpoint]
         if len(seen) < len(wanted):
             seen |= wanted & set(_paths(_body(exchange), ""))
-        if exchange.reply.status < 400:
-            self.rules.add(self._contract.endpoint(exchange.endpoint).rule)
 
     def told(self) -> Iterator[Coverage]:
         endpoints = self._contract.endpoints

@@ -58,18 +58,21 @@ class Ledger:
         self._billed: Billed | None = None
         self._folded = 0  # how many of the blocks are in _billed already
         self.dropped = 0
+        self.changes = 0
+        """Grows whenever the ledger may tell something else than before."""
 
     def record(self, exchange: int, at: datetime, effects: Effects) -> None:
         """Note what an exchange did to some events; 0 is none, but the dashboard."""
         self._blocks.append((exchange, at, effects))
         self._size += len(effects.items)
+        self.changes += 1
         while self._size > self._kept and len(self._blocks) > 1:
             self._drop()
 
     def entries(self) -> Iterator[Entry]:
         """Every entry kept, oldest first."""
         billed = dict(self._settled)
-        for exchange, at, effects in self._blocks:
+        for exchange, at, effects in tuple(self._blocks):  # more may come meanwhile
             updates = effects.outcome == "updated"
             for item in effects.items:
                 usages = effects.usages(item)
@@ -78,6 +81,20 @@ class Ledger:
                     outcome, rule = fate(effects, usage)
                     yield Entry(exchange, at, outcome, usage, rule, replaced)
                 _enter(usages, effects, billed)
+
+    def newest(self, before: int | None = None) -> Iterator[tuple[int, Entry]]:
+        """Every entry kept, newest first, with the number of its event; `before` leaves out those
+        of that event and of later ones. What they replaced is not told: it came before them."""
+        last = self.dropped + self._size
+        end = last + 1 if before is None else before
+        for exchange, at, effects in reversed(tuple(self._blocks)):
+            first = last - len(effects.items) + 1
+            numbered = list(enumerate(effects.items, first)) if first < end else []
+            for number, item in reversed(numbered[: end - first]):
+                for usage in effects.usages(item):
+                    outcome, rule = fate(effects, usage)
+                    yield number, Entry(exchange, at, outcome, usage, rule)
+            last = first - 1
 
     def billed(self) -> Mapping[str, tuple[Usage, ...]]:
         """Event -> usage, for each event that the vendor would bill now.
@@ -94,6 +111,7 @@ class Ledger:
     def recount(self) -> None:
         """Read every entry kept again: the vendor now counts it otherwise, or for another."""
         self._billed = None
+        self.changes += 1
 
     def totals(self) -> list[Total]:
         """Billed usage by customer and meter, in order of first appearance. Sums are exact.

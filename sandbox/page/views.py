@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from sandbox.page import exchange, feed
+from sandbox.page import exchange, feed, ledger, rules
 from sandbox.page.page import View
 
 __all__ = ["VIEWS"]
 
-VIEWS: tuple[View, ...] = (feed.VIEW, exchange.VIEW)
+VIEWS: tuple[View, ...] = (feed.VIEW, exchange.VIEW, ledger.VIEW, rules.VIEW)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from contracts.model import Contract
+from sandbox.metering import Number
 
-__all__ = ["counted", "happened"]
+__all__ = ["counted", "happened", "quantity"]
 
 SAID = {"rejected": "refused", "unmatched": "not counted"}
 """What became of events, where the ledger's word means nothing by itself."""
@@ -33,3 +35,8 @@ def _events(outcomes: Mapping[str, int]) -> str:
 
 def counted(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def quantity(number: Number) -> str:
+    """A quantity with every digit of it, in groups of three."""
+    return f"{number:,}" if isinstance(number, int) else f"{Decimal(str(number)):,f}"
