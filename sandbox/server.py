@@ -85,10 +85,16 @@ class Server(uvicorn.Server):
 
     `alone` says that the process is the server's: the garbage collector is then set up for many
     small objects that live long. `leaving` is called before it waits for open requests to end.
+    Without `dated` an answer has no Date but the application's own.
     """
 
     def __init__(
-        self, app: ASGIApp, *, alone: bool = False, leaving: Callable[[], None] | None = None
+        self,
+        app: ASGIApp,
+        *,
+        alone: bool = False,
+        leaving: Callable[[], None] | None = None,
+        dated: bool = True,
     ) -> None:
         self._alone, self._leaving = alone, leaving
         config = uvicorn.Config(
@@ -98,6 +104,7 @@ class Server(uvicorn.Server):
             log_level="warning",
             access_log=False,
             server_header=False,
+            date_header=dated,
             timeout_graceful_shutdown=2,
         )
         super().__init__(config)
@@ -119,10 +126,12 @@ class Server(uvicorn.Server):
 class Running:
     """A server in a thread of this process, for tests: `with Running(app) as server:`."""
 
-    def __init__(self, app: ASGIApp, host: str = "127.0.0.1", port: int = 0) -> None:
+    def __init__(
+        self, app: ASGIApp, host: str = "127.0.0.1", port: int = 0, *, dated: bool = True
+    ) -> None:
         self._socket = listen(host, port)
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
-        self._server = Server(app)
+        self._server = Server(app, dated=dated)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = Thread(target=self._run, name="meterbox", daemon=True)
 

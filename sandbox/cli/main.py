@@ -41,6 +41,9 @@ COMMANDS = {
     "up": "Run the vendors on this machine, until Ctrl-C.",
     "validate": "Check payloads against a vendor's contract.",
     "verify": "Play a vendor's contract cases against a sandbox, a mock of yours, or the vendor.",
+    "watch": (
+        "Pass requests on to a vendor's API untouched, and tell what departs from its contract."
+    ),
 }
 INTERRUPTED, PIPE_CLOSED = 130, 141
 

@@ -17,7 +17,7 @@ from sandbox.proxy.egress import here
 from sandbox.verifying.asking import Answer, Asked
 from sandbox.verifying.indoors import forgetful
 
-__all__ = ["Caller", "Unreachable", "addresses"]
+__all__ = ["Caller", "Routes", "Unreachable", "addresses"]
 
 TIMEOUT = 10.0
 
@@ -27,7 +27,9 @@ class Unreachable(MeterboxError):
         super().__init__(f"No answer from {url}: {why}.")
 
 
-def addresses(contract: Contract, given: Sequence[str]) -> dict[str, str]:
+def addresses(
+    contract: Contract, given: Sequence[str], option: str = "--base-url"
+) -> dict[str, str]:
     """By beginning of a path, where requests for it go: `https://...`, or `/path=https://...` for
     a vendor that has several hosts. Raises BadValue."""
     found: dict[str, str] = {}
@@ -36,12 +38,29 @@ def addresses(contract: Contract, given: Sequence[str]) -> dict[str, str]:
         at = urlsplit(url)
         if at.scheme not in ("http", "https") or not at.hostname or at.query or at.fragment:
             example = "an address such as http://127.0.0.1:4020, or /path=http://..."
-            raise BadValue("--base-url", text, example)
+            raise BadValue(option, text, example)
         # A case's paths begin where the vendor's own documentation has them begin.
         found[path] = url.rstrip("/").removesuffix(contract.base)
     if "" not in found:
-        raise BadValue("--base-url", " ".join(given), "also an address for all other paths")
+        raise BadValue(option, " ".join(given), "also an address for all other paths")
     return found
+
+
+class Routes:
+    """Where a vendor's requests go, by their paths."""
+
+    def __init__(self, contract: Contract, addresses: Mapping[str, str]) -> None:
+        self.addresses = addresses
+        self._mounts = contract.mounts
+        self._beginnings = sorted(addresses, key=len, reverse=True)
+
+    def url(self, path: str) -> str:
+        """Where a request for that path goes."""
+        beginning = next(b for b in self._beginnings if path.startswith(b))
+        base = self.addresses[beginning]
+        # Paths of some hosts begin elsewhere in the contract, which has them all in one place.
+        mount = self._mounts.get(urlsplit(base).hostname or "", "")
+        return base + path.removeprefix(mount)
 
 
 class Caller:
@@ -51,9 +70,7 @@ class Caller:
         self, contract: Contract, addresses: Mapping[str, str], timeout: float = TIMEOUT
     ) -> None:
         self.addresses = addresses
-        self.answered = 0
-        self._mounts = contract.mounts
-        self._beginnings = sorted(addresses, key=len, reverse=True)
+        self.url = Routes(contract, addresses).url
         near = all(here(urlsplit(url).hostname or "") for url in addresses.values())
         self._client = httpx.Client(cookies=forgetful(), timeout=timeout, trust_env=not near)
 
@@ -79,13 +96,4 @@ class Caller:
         except (httpx.HTTPError, httpx.InvalidURL) as fault:
             why = " ".join(str(fault).split()).rstrip(".") or type(fault).__name__
             raise Unreachable(url, why) from fault
-        self.answered += 1
         return Answer(response.status_code, response.headers, response.content)
-
-    def url(self, path: str) -> str:
-        """Where a request for that path goes."""
-        beginning = next(b for b in self._beginnings if path.startswith(b))
-        base = self.addresses[beginning]
-        # Paths of some hosts begin elsewhere in the contract, which has them all in one place.
-        mount = self._mounts.get(urlsplit(base).hostname or "", "")
-        return base + path.removeprefix(mount)
