@@ -31,6 +31,29 @@ def coverage(contract: Contract, accounts: Iterable[Account]) -> list[Coverage]:
     return list(seen.told())
 
 
+def exercised(accounts: Iterable[Account]) -> list[Coverage]:
+    """The same of every vendor that a request came to."""
+    used: dict[str, list[Account]] = {}
+    for account in accounts:
+        if account.journal.next > 1:
+            used.setdefault(account.vendor, []).append(account)
+    contracts = [(mine[0].room.contract, mine) for _, mine in sorted(used.items())]
+    return together((c.title, one) for c, mine in contracts for one in coverage(c, mine))
+
+
+def together(several: Iterable[tuple[str, Coverage]]) -> list[Coverage]:
+    """One for each kind, of these by whose they are; with several of whom each name tells whose."""
+    given = list(several)
+    marked = len({whose for whose, _ in given}) > 1
+    kinds: dict[str, tuple[dict[str, None], set[str]]] = {}
+    for whose, one in given:
+        mark = f"{whose}: " if marked else ""
+        known, seen = kinds.setdefault(one.kind, ({}, set()))
+        known |= dict.fromkeys(mark + name for name in one.known)
+        seen |= {mark + name for name in one.exercised}
+    return [_covered(kind, list(known), seen) for kind, (known, seen) in kinds.items()]
+
+
 def fields(endpoint: Endpoint) -> list[str]:
     """The fields of an endpoint's bodies, such as `events[].event_name`."""
     schema = endpoint.wanted or endpoint.request

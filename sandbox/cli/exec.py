@@ -12,13 +12,14 @@ import click
 from sandbox.cli.child import INTERRUPTED, NotRun, run
 from sandbox.cli.luggage import Kept, bring, keep, luggage
 from sandbox.cli.proxying import proxied, proxying
-from sandbox.cli.reporting import Wanted, report_option, write_reports
+from sandbox.cli.reporting import Wanted, fail_under_option, report_option, write_reports
 from sandbox.cli.surroundings import Surroundings, surroundings
 
 if TYPE_CHECKING:
     from sandbox.app import Sandbox
     from sandbox.cli.unnoticed import Watch
     from sandbox.config import Config
+    from sandbox.coverage import Least
     from sandbox.reports.model import Report
     from sandbox.server import Running
     from translators.forwarding.worker import Forwarder
@@ -55,6 +56,7 @@ CODES = (
 )
 @proxying
 @report_option
+@fail_under_option
 @luggage
 @click.option("--config", type=click.Path(path_type=Path), help="A meterbox.toml.")
 @click.pass_context
@@ -68,6 +70,7 @@ def command(
     allowed: tuple[str, ...],
     live_keys: bool,
     reports: tuple[Wanted, ...],
+    least: Least,
     brought: tuple[BinaryIO, ...],
     kept: tuple[Kept, ...],
     config: Path | None,
@@ -92,11 +95,25 @@ def command(
             context.exit(fault.code)
     code = code if keep(sandbox, name, kept) else code or 1
     told = report(f"meterbox exec -- {command[0]}", watch, standing.refusals)
-    write_reports(told, reports, err=True)
+    code = code or _covered(sandbox, told, reports, least)
     if violations == "fail":
         _tell(told)
         code = code or int(bool(told.totals["failed"]))
     context.exit(code)
+
+
+def _covered(sandbox: Sandbox, told: Report, reports: Sequence[Wanted], least: Least) -> int:
+    """Write the reports, with what was exercised; 1 where that is too little."""
+    from dataclasses import replace
+
+    from sandbox.coverage import exercised
+
+    seen = exercised(sandbox.accounts) if reports or least else []
+    write_reports(replace(told, coverage=seen), reports, err=True)
+    short = least.short(seen)
+    for sentence in short:
+        click.echo(f"meterbox: {sentence}", err=True)
+    return int(bool(short))
 
 
 def _sandbox(config: Config, forward: bool, watch: Watch) -> Sandbox:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from sandbox.coverage import Least
 from sandbox.reports.formats import FORMATS
 from sandbox.reports.model import Report
 from sandbox.reports.writing import Unwritable, Wanted, write
+
+if TYPE_CHECKING:
+    from sandbox.coverage import Least
 
 __all__ = ["Unwritable", "Wanted", "fail_under_option", "report_option", "write_reports"]
 
@@ -50,6 +52,8 @@ def _read(_: click.Context, __: click.Parameter, given: Iterable[str]) -> tuple[
 
 
 def _least(_: click.Context, __: click.Parameter, given: Sequence[str]) -> Least:
+    from sandbox.coverage import Least
+
     return Least(given)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from contracts.reader import read
-from sandbox.coverage import Least
+from sandbox.coverage import Least, together
 from sandbox.reports.model import Check, Coverage, Finding, Report, Verdict
 from sandbox.reports.writing import Wanted, write
 from sandbox.testing.report import findings, headline
@@ -110,17 +110,11 @@ class Summary:
 
 
 def merged(several: Sequence[Covered]) -> list[Coverage]:
-    """What was exercised in all; with several vendors each name tells whose it is."""
-    vendors = sorted({vendor for one in several for vendor in one})
-    kinds: dict[str, tuple[list[str], set[str]]] = {}
-    for vendor in vendors:
-        mark = f"{read(vendor).title}: " if len(vendors) > 1 else ""
-        for told in (kind for one in several for kind in one.get(vendor, ())):
-            known, seen = kinds.setdefault(told["kind"], ([], set()))
-            every = [mark + name for name in (*told["exercised"], *told["missing"])]
-            known += [name for name in every if name not in set(known)]
-            seen |= {mark + name for name in told["exercised"]}
-    return [
-        Coverage(kind, known, [name for name in known if name in seen])
-        for kind, (known, seen) in kinds.items()
-    ]
+    """What was exercised in all, over processes and vendors."""
+    return together(
+        (read(vendor).title, Coverage(told["kind"], names, told["exercised"]))
+        for one in several
+        for vendor in sorted(one)
+        for told in one[vendor]
+        for names in [[*told["exercised"], *told["missing"]]]
+    )
