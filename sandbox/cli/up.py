@@ -59,8 +59,9 @@ def command(
     sandbox = _sandbox(settings)
     port = listening.getsockname()[1]
     folder, url = settings.server.data_dir, f"http://{_spelled(settings.server.host)}:{port}"
-    with proxied(sandbox, proxy, allowed, live_keys, folder, _refused) as standing:
-        _tell(sandbox, url, standing.variables, as_json)
+    standing = proxied(sandbox, proxy, allowed, live_keys, folder, _refused)
+    with listening, standing as beside:
+        _tell(sandbox, url, beside.variables, as_json)
         try:
             Server(sandbox, alone=True, leaving=sandbox.leave).run(sockets=[listening])
         except KeyboardInterrupt:

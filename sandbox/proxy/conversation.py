@@ -86,8 +86,8 @@ class Conversation:
         ]
         with suppress(h11.LocalProtocolError, OSError):
             said = reason.encode("ascii", "replace") or _phrase(status)
-            await self._write(h11.Response(status_code=status, headers=headers, reason=said))
-            await self._write(h11.Data(data=body), h11.EndOfMessage())
+            head = h11.Response(status_code=status, headers=headers, reason=said)
+            await self._write(head, h11.Data(data=body), h11.EndOfMessage())
         await leave(self._writer)
 
     def agree(self) -> None:
@@ -171,21 +171,22 @@ class Conversation:
         if message["type"] == "http.response.start":
             self._head = message
             return
+        said: list[Any] = []
         if self._head:
             headers = [(b"date", format_datetime(wall(), usegmt=True).encode())]
             headers += self._head.get("headers", [])
             status, self._head = self._head["status"], {}
             phrase = _phrase(status)
-            await self._write(h11.Response(status_code=status, headers=headers, reason=phrase))
-        said: list[Any] = [h11.Data(data=message["body"])] if message.get("body") else []
+            said.append(h11.Response(status_code=status, headers=headers, reason=phrase))
+        if message.get("body"):
+            said.append(h11.Data(data=message["body"]))
         if not message.get("more_body", False):
             said.append(h11.EndOfMessage())
         await self._write(*said)
 
     async def _write(self, *events: Any) -> None:
         """Raises Gone."""
-        for event in events:
-            self._writer.write(self._h11.send(event) or b"")
+        self._writer.write(b"".join(self._h11.send(event) or b"" for event in events))
         try:
             async with asyncio.timeout(PATIENCE):
                 await self._writer.drain()

@@ -44,6 +44,10 @@ class Proxy:
         self._server: asyncio.Server | None = None
         self._calls: set[asyncio.Task[Any]] = set()
 
+    def close(self) -> None:
+        """Listen no more."""
+        self._socket.close()
+
     async def __aenter__(self) -> Proxy:
         self._server = await asyncio.start_server(self._met, sock=self._socket)
         return self

@@ -178,11 +178,25 @@ def test_nothing_of_ours_goes_through_the_commands_output(
     assert json.loads(err.partition("\nmeterbox: ")[0])["totals"]["failed"] == 1
 
 
-@pytest.mark.parametrize("arguments", [[], ["--"], ["--allow", "orb.no", "--", "true"]])
-def test_wrong_use_runs_nothing(arguments: list[str]) -> None:
-    done = subprocess.run([*PROGRAM, "exec", *arguments], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert "did you mean" in done.stderr or "COMMAND" in done.stderr
+@pytest.mark.parametrize(
+    ("arguments", "why"),
+    [
+        ([], "Missing argument 'COMMAND...'"),
+        (["--"], "Missing argument 'COMMAND...'"),
+        (["--alow", "x", "--", "touch", "ran"], "No such option '--alow'"),
+        (["--allow", "orb.no", "--", "touch", "ran"], "--allow: 'orb.no' is not a rule; "),
+        (["--allow-host", "a.test", "--", "touch", "ran"], "is for the proxy, and there is none"),
+        (["--report", "x", "--", "touch", "ran"], "--report: 'x' is not one of human, json"),
+    ],
+)
+def test_wrong_use_runs_nothing(
+    execute: Exec, tmp_path: Path, arguments: list[str], why: str
+) -> None:
+    with pytest.raises(click.ClickException) as caught:
+        execute(*arguments)
+    assert caught.value.exit_code == 2
+    assert why in caught.value.format_message()
+    assert not (tmp_path / "ran").exists()
 
 
 # What it did not notice.

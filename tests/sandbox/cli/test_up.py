@@ -11,6 +11,8 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.sandbox.cli.conftest import Run
+
 METERBOX = [sys.executable, "-c", "from sandbox.cli.main import main; main()"]
 
 
@@ -78,7 +80,6 @@ def test_a_proxy_beside_it_is_told_and_tells_what_it_refuses(tmp_path: Path) -> 
         (("--proxy", "4020x"), "'4020x' is not a valid integer"),
     ],
 )
-def test_a_proxy_that_cannot_be_is_wrong_use(options: tuple[str, ...], why: str) -> None:
-    command = [*METERBOX, "up", "--port", "0", *options]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert (done.returncode, why in done.stderr) == (2, True), done.stderr
+def test_a_proxy_that_cannot_be_is_wrong_use(run: Run, options: tuple[str, ...], why: str) -> None:
+    done = run("up", "--port", "0", *options)
+    assert (done.exit_code, why in done.stderr) == (2, True), done.stderr
