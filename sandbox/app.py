@@ -148,9 +148,17 @@ def _accounts(options: Options) -> Accounts:
 def _control(sandbox: Sandbox, token: str | None, rebuilt: Mapping[str, int] | None) -> Control:
     told = sandbox.forwarding.told if sandbox.forwarding is not None else None
     forget = sandbox.forwarding.forget if sandbox.forwarding is not None else None
-    send = sandbox.courier.send
-    board = sandbox.switchboard
-    return Control(sandbox.accounts, sandbox.archive, told, forget, token, rebuilt, send, board)
+    return Control(
+        sandbox.accounts,
+        sandbox.archive,
+        told,
+        forget,
+        token,
+        rebuilt,
+        sandbox.courier.send,
+        sandbox.switchboard,
+        sandbox.forwarding,
+    )
 
 
 def _add_partners(sandbox: Sandbox) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,13 +21,18 @@ from sandbox.account import Account, Accounts
 from sandbox.acts import clock_state, perform
 from sandbox.answers import answer, json_object, of_http, told
 from sandbox.archive import Archive
+from sandbox.explanations import Explanations
 from sandbox.guard import Guard
 from sandbox.journal import Act, Exchange, Journal
+from sandbox.journey import Roads
 from sandbox.keepsakes import Keepsakes
 from sandbox.queries import entries, exchanges, known, seconds, totals
 from sandbox.room import Room
 from sandbox.spread import Elsewhere, handed_on, search, settle
 from sandbox.switchboard import Switchboard
+
+if TYPE_CHECKING:
+    from sandbox.deliveries import Forwarding
 
 __all__ = ["Control", "Deliveries", "control_app", "control_routes"]
 
@@ -48,6 +53,13 @@ class Control:
     rebuilt: Mapping[str, int] | None = None
     send: Callable[[Account], None] | None = None
     switchboard: Switchboard | None = None
+    forwarding: Forwarding | None = None
+
+    @property
+    def roads(self) -> Roads:
+        """Where events may have left traces."""
+        assert self.switchboard is not None  # as the composition sees to
+        return Roads(self.accounts, self.switchboard, self.forwarding)
 
     def open(self, request: Request) -> Account:
         """The account a path names, by key or handle; a new key opens one."""
@@ -236,7 +248,7 @@ def control_app(control: Control) -> ASGIApp:
 
 def control_routes(control: Control) -> list[Route]:
     """Every route of the control API."""
-    one, kept = "/accounts/{vendor}/{key}", Keepsakes(control)
+    one, kept, why = "/accounts/{vendor}/{key}", Keepsakes(control), Explanations(control)
     return [
         *_routes("/health", GET=control.health),
         *_routes("/accounts", GET=control.list_accounts),
@@ -255,6 +267,7 @@ def control_routes(control: Control) -> list[Route]:
         *_routes(f"{one}/reset", POST=control.reset),
         *_routes(f"{one}/snapshot", GET=kept.take, POST=kept.restore),
         *_routes(f"{one}/coverage", GET=kept.coverage_of),
+        *_routes(f"{one}/events/{{id:path}}/journey", GET=why.journey),
         *_routes(f"{one}/deliveries", GET=control.show_deliveries),
         *_routes(f"{one}/webhooks", GET=control.show_webhooks),
         *_routes(f"{one}/webhooks/resend", POST=control.resend_webhook),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -47,10 +47,11 @@ class Destination:
 
 @dataclass
 class Forwarding:
-    """A forwarder and the accounts whose clocks it waits on."""
+    """A forwarder, the accounts whose clocks it waits on, and where it delivers to, by vendor."""
 
     forwarder: Forwarder
     accounts: Accounts
+    destinations: Mapping[str, Destination] = field(default_factory=dict)
 
     def accept(self, source: Account, events: Sequence[Mapping[str, Any]]) -> None:
         """Take events of a source key; `written` tells when they are safe."""
@@ -63,6 +64,18 @@ class Forwarding:
     def told(self, source: Account) -> list[dict[str, Any]]:
         """A source key's deliveries, oldest first."""
         return [_delivery(delivery) for delivery in self.forwarder.deliveries(origin_of(source))]
+
+    def of(self, source: Account, events: Collection[str]) -> Sequence[Delivery]:
+        """The deliveries of some of a source key's events, oldest first. Raises OutboxFault."""
+        return self.forwarder.deliveries(origin_of(source), events)
+
+    def account(self, source: Account, vendor: str) -> Account | None:
+        """The account here that a source key's events for a vendor come to, if there is one."""
+        to = self.destinations.get(vendor)
+        if to is None or to.base_url is not None:
+            return None
+        key = to.key or _Origins(self.accounts).key(origin_of(source), vendor)
+        return self.accounts.find(vendor, key)
 
     def forget(self, source: Account) -> None:
         """Send none of a source key's pending deliveries, and tell of none that were made."""
@@ -105,7 +118,7 @@ def connect(
         outbox=outbox,
         courier=delivery.Courier() if timeout is None else delivery.Courier(timeout),
     )
-    return Forwarding(forwarder, accounts)
+    return Forwarding(forwarder, accounts, destinations)
 
 
 def _target(

@@ -56,6 +56,7 @@ class Exchanges:
             answered=_body(view.body(told, of, "response"), ()),
             events=self._events(whole["effects"][:EVENTS], of),
             left=len(whole["effects"]) - EVENTS,
+            traced=any(one.room.contract.role == "source" for one in self._accounts),
             beside=_beside(told, of),
             copies=copies(told, whole, of, str(request.base_url).rstrip("/")),
         )

@@ -417,7 +417,7 @@ def routes() -> set[tuple[str, str]]:
 
 def test_the_document_has_exactly_the_routes_there_are(ask: Ask) -> None:
     documented = {(path, method) for path, item in DOCUMENT["paths"].items() for method in item}
-    assert documented == routes()
+    assert documented == {(path.replace(":path}", "}"), method) for path, method in routes()}
     assert ask("GET", f"{HOME}/openapi.json").json() == DOCUMENT
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 from random import Random
@@ -99,12 +99,18 @@ class Forwarder:
                 lane.forget()
         self._changed.set()
 
-    def deliveries(self, origin: str) -> tuple[Delivery, ...]:
-        """How each event of an origin stands with each destination, oldest first.
+    def deliveries(
+        self, origin: str, events: Collection[str] | None = None
+    ) -> tuple[Delivery, ...]:
+        """How each event of an origin, or each of these messageIds, stands with each destination,
+        oldest first.
 
         Raises OutboxFault where the outbox does not list, as one that is shared does not.
         """
-        return tuple(self._shown(delivery) for delivery in self._listed().of(origin))
+        listed = self._listed().of(origin)
+        if events is not None:
+            listed = [found for found in listed if found.event.get("messageId") in events]
+        return tuple(self._shown(delivery) for delivery in listed)
 
     def dropped(self, origin: str) -> int:
         """How many settled deliveries of an origin are too old to be listed."""
