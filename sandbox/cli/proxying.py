@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
@@ -82,9 +83,17 @@ def proxied(
     from sandbox.proxy.beside import set_beside
 
     watch = _egress(sandbox, allowed, live_keys, tell)
-    with TemporaryDirectory(prefix="meterbox-") as temporary:
+    with TemporaryDirectory(prefix="meterbox-", ignore_cleanup_errors=True) as temporary:
         folder = Path(temporary) if data_dir is None else data_dir / FOLDER
+        sandbox.beside.append(_passing(Path(temporary)))
         yield Standing(set_beside(sandbox, watch, port, folder), watch.refusals)
+
+
+@asynccontextmanager
+async def _passing(folder: Path) -> AsyncIterator[None]:
+    """A folder that goes when the sandbox does: a signal ends a server before anything else."""
+    yield
+    rmtree(folder, ignore_errors=True)
 
 
 def _egress(

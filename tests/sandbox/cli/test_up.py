@@ -11,6 +11,10 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.app import Sandbox
+from sandbox.cli.proxying import proxied
+from sandbox.proxy.proxy import Proxy
+from tests.conftest import Make
 from tests.sandbox.cli.conftest import Run
 
 METERBOX = [sys.executable, "-c", "from sandbox.cli.main import main; main()"]
@@ -47,9 +51,9 @@ def test_an_unknown_profile_is_wrong_use() -> None:
     )
 
 
-def test_a_proxy_beside_it_is_told_and_tells_what_it_refuses(tmp_path: Path) -> None:
-    """On the loop that it really runs on."""
-    command = [*METERBOX, "up", "--port", "0", "--json", "--proxy", "--data-dir", str(tmp_path)]
+def test_a_proxy_beside_it_is_told_and_tells_what_it_refuses() -> None:
+    """On the loop that it really runs on. Nothing of its authority outlives it."""
+    command = [*METERBOX, "up", "--port", "0", "--json", "--proxy"]
     pipe = subprocess.PIPE
     with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True) as process:
         assert process.stdout is not None
@@ -68,7 +72,25 @@ def test_a_proxy_beside_it_is_told_and_tells_what_it_refuses(tmp_path: Path) -> 
             assert process.stderr.readline().startswith("meterbox: CONNECT example.com:443 refused")
         finally:
             process.terminate()
-    assert (tmp_path / "authority" / "authority.pem").is_file()
+    assert not Path(variables["NODE_EXTRA_CA_CERTS"]).parent.exists()
+
+
+def test_with_a_data_folder_the_authority_stays(made: Make, tmp_path: Path) -> None:
+    files = []
+    for _ in range(2):
+        sandbox = made()
+        with proxied(sandbox, 0, (), False, tmp_path) as standing:
+            files.append(Path(standing.variables["NODE_EXTRA_CA_CERTS"]).read_bytes())
+        closed(sandbox)
+    assert files[0] == files[1]
+    assert (tmp_path / "authority" / "authority.key").is_file()
+
+
+def closed(sandbox: Sandbox) -> None:
+    """Close what was set beside it and never begun."""
+    for beside in sandbox.beside:
+        if isinstance(beside, Proxy):
+            beside.close()
 
 
 @pytest.mark.parametrize(
