@@ -100,10 +100,19 @@ def _tests(query: Mapping[str, str]) -> Iterator[Wanted]:
         names = {query["account"], handle(query["account"])}
         yield lambda told: told.account in names
     if "rule" in query:
-        rule = query["rule"]
-        yield lambda told: any(found.rule == rule for found in told.findings)
+        yield _by(query["rule"])
     if "customer" in query:
         yield _names(query["customer"])
+
+
+def _by(rule: str) -> Wanted:
+    """Whether something was found by a rule, or happened to an event by it."""
+
+    def ruled(told: Exchange) -> bool:
+        found = any(found.rule == rule for found in told.findings) if told.findings else False
+        return found or any(effects.rule == rule for effects in told.effects)
+
+    return ruled
 
 
 def _is(of: Callable[[Exchange], str | None], value: str) -> Wanted:

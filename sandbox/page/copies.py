@@ -22,6 +22,8 @@ from sandbox.page.words import happened
 __all__ = ["copies"]
 
 KEY = "$API_KEY"
+WRONG = "bad_key"
+"""In the place of a key that is nobody's."""
 LONGEST = 50_000
 """Characters of a body that is copied; a larger one is in its file."""
 SAID = re.compile(r"content-type|idempotency-key|accept|x-.+", re.I)
@@ -123,9 +125,10 @@ def _pytest(asked: Asked) -> str:
     lines += [f'        f"{{{vendor}.url}}{_braced(asked.where)}",']
     headers = dict(asked.headers)
     if asked.scheme == "basic":
-        lines += [f'        auth=({vendor}.api_key, ""),']
+        key = f"{vendor}.api_key" if asked.of.key else repr(WRONG)
+        lines += [f'        auth=({key}, ""),']
     elif asked.scheme and not asked.scheme.startswith("body"):
-        name, value = _header(asked.scheme, KEY)
+        name, value = _header(asked.scheme, KEY if asked.of.key else WRONG)
         headers = {name: value, **headers}
     lines += [f"        headers={_python(headers, vendor)},"] if headers else []
     lines += _content(asked)
@@ -165,6 +168,8 @@ def _name(asked: Asked) -> str:
 def _asserted(asked: Asked) -> list[str]:
     vendor, told = asked.told.vendor, asked.told
     lines = [f"    assert answer.status_code == {told.reply.status}"]
+    if not asked.of.key:
+        return lines  # it is in no account's journal
     rules = dict.fromkeys(found["rule"] for found in asked.whole["findings"])
     lines += [f'    {vendor}.assert_violation("{rule}")' for rule in rules]
     if told.verdict == "refused" and not rules:

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from contracts.model import Contract, Rule
 from sandbox import view
 from sandbox.account import Account
 from sandbox.journal import Exchange
@@ -57,6 +58,7 @@ class Exchanges:
             events=self._events(whole["effects"][:EVENTS], of),
             left=len(whole["effects"]) - EVENTS,
             traced=any(one.room.contract.role == "source" for one in self._accounts),
+            rules=_rules(whole["effects"], contract),
             beside=_beside(told, of),
             copies=copies(told, whole, of, str(request.base_url).rstrip("/")),
         )
@@ -95,6 +97,12 @@ class Exchanges:
         """Each event with what the ledger has of it now."""
         billed = of.ledger.billed()
         return [{**effect, "billed": effect["event"] in billed} for effect in effects]
+
+
+def _rules(effects: Iterable[Mapping[str, Any]], contract: Contract) -> list[Rule]:
+    """Those by which something happened to events."""
+    named = dict.fromkeys(effect["rule"] for effect in effects if effect["rule"])
+    return [contract.rules[rule] for rule in named]
 
 
 def _body(text: str, findings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:

@@ -29,7 +29,8 @@ def made(account: Account, n: int, **more: Any) -> Exchange:
         {"refused": "Straße <b>"} if n % 13 == 0 else {}, 400 if n % 13 == 0 else 200
     )
     usage = Usage(f"e{n}", f"Cust-{n}", "calls", 1)
-    effects = (Effects("accepted", [usage]),) if n % 4 == 0 else ()
+    effects: tuple[Effects, ...] = (Effects("accepted", [usage]),) if n % 4 == 0 else ()
+    effects += (Effects("late", [usage], "acme.usage.time"),) if n == 100 else ()
     return account.record(request, "record-usage", Decision(reply, effects, found), NOW)
 
 
@@ -50,12 +51,16 @@ def rows(account: Account) -> list[tuple[int, Exchange]]:
         ({"text": "b%20c /255"}, {255}),
         ({"text": "usage.time refused"}, {0, 143, 286}),
         ({"text": "delete"}, set()),
-        ({"text": "400 get"}, set(range(13, 300, 26))),
-        ({"text": "accepted", "verdict": "accepted"}, {n for n in range(0, 300, 4) if n % 13}),
+        ({"text": "refused get"}, set(range(13, 300, 26))),
+        (
+            {"text": "accepted", "verdict": "accepted"},
+            {n for n in range(0, 300, 4) if n % 13 and n != 100},
+        ),
         ({"text": "accepted cust-1", "verdict": "refused"}, set()),
         ({"text": "record-usage nowhere"}, set()),
         ({"text": " "}, set(range(300))),
         ({}, set(range(300))),
+        ({"rule": "acme.usage.time"}, {100, *range(0, 300, 11)}),
         ({"customer": "Cust-14"}, {14}),
         ({"customer": "cust-14"}, set()),
         ({"customer": "255"}, {255}),

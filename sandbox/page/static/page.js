@@ -39,7 +39,8 @@
 
   // The feed: while it is paused, or read further down, what is new is counted and not shown.
   const MOST = 600;
-  const feed = { paused: false, waiting: 0, title: document.title, told: -Infinity };
+  let source = null;
+  const feed = { paused: false, waiting: 0, unseen: 0, title: document.title, told: -Infinity };
   const reading = () => scrollY > 160;
   const count = (html) => (html.match(/<li class="row/g) || []).length;
   const counted = () => {
@@ -48,7 +49,8 @@
     const n = feed.waiting.toLocaleString("en");
     button.hidden = feed.waiting === 0;
     $("[data-fresh-count]").textContent = `${n} new`;
-    document.title = feed.waiting ? `(${n}) ${feed.title}` : feed.title;
+    const unseen = feed.waiting + feed.unseen;
+    document.title = unseen ? `(${unseen.toLocaleString("en")}) ${feed.title}` : feed.title;
     const now = performance.now();
     if (feed.waiting && now - feed.told > 3000) {
       feed.told = now;
@@ -63,7 +65,7 @@
     $("use", button).setAttribute("href", paused ? "#i-play" : "#i-pause");
     $("[data-pause-word]").textContent = paused ? "Go on" : "Pause";
     live(paused ? "paused" : "live");
-    if (!paused && feed.waiting) refresh();
+    if (!paused && (feed.waiting || source?.readyState === EventSource.CLOSED)) refresh();
   };
   const live = (state) => {
     const place = $("[data-live]");
@@ -104,9 +106,12 @@
     $("[data-empty]")?.remove();
     trim();
     const now = performance.now();
-    if (now - feed.told > 3000) {
+    const n = count(event.detail.data);
+    if (document.hidden) {
+      feed.unseen += n;
+      counted();
+    } else if (now - feed.told > 3000) {
       feed.told = now;
-      const n = count(event.detail.data);
       say(n === 1 ? "1 new exchange" : `${n} new exchanges`);
     }
   });
@@ -117,14 +122,33 @@
     clearTimeout(soon);
     soon = setTimeout(() => { if (!feed.paused && !reading()) refresh(); }, 500);
   };
-  document.addEventListener("htmx:sseOpen", (event) => {
-    event.detail.source.addEventListener("many", many);
-    live(feed.paused ? "paused" : "live");
+  // A browser has six connections for all tabs of a site: one that nobody looks at gives its up.
+  let asleep = 0, lost = false;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(asleep);
+    if (document.hidden) {
+      asleep = setTimeout(() => source?.close(), 60_000);
+      return;
+    }
+    feed.unseen = 0;
+    counted();
+    if (source?.readyState === EventSource.CLOSED && !feed.paused) refresh();
   });
-  document.addEventListener("htmx:sseError", () => live("lost"));
+  document.addEventListener("htmx:sseOpen", (event) => {
+    source = event.detail.source;
+    source.addEventListener("many", many);
+    live(feed.paused ? "paused" : "live");
+    if (lost && !feed.paused && !reading()) refresh();  // it may be another sandbox by now
+    lost = false;
+  });
+  document.addEventListener("htmx:sseError", () => {
+    lost = true;
+    live("lost");
+  });
   document.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target?.id !== "list") return;
     feed.waiting = 0;
+    source = null;  // that of the list before
     pause(feed.paused);
     counted();
   });

@@ -79,5 +79,7 @@ def played(url: str) -> Traffic:
     at = f"/_meterbox/accounts/orb/{KEY}/faults"
     sent.send("-", "POST", at, json={"kind": "status", "status": 503})
     sent.send("fault", "GET", "/orb/v1/customers/nobody")
+    wrong_key = {"authorization": "Bearer bad_key"}
+    sent.send("wrong key", "POST", "/orb/v1/ingest", json={"events": []}, headers=wrong_key)
     sent.send("stranger", "POST", "/orb/v1/ingest", json={"events": []}, headers={})
     return sent
