@@ -217,4 +217,6 @@
     else { feed.paused = false; refresh(); }
   });
   named();
+  // On a narrow page the views are more than fit.
+  $(".views [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" });
 })();

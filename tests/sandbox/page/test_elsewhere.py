@@ -8,13 +8,14 @@ from typing import Any
 
 import httpx
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 from starlette.applications import Starlette
 from starlette.responses import HTMLResponse
 from starlette.routing import Route
 
+from sandbox.app import Options, create_app
 from sandbox.server import Running
-from tests.browsing import EVIL, MARKS, visiting
+from tests.browsing import EVIL, MARKS, Visit, visiting
 from tests.sandbox.page.traffic import KEY, Traffic
 
 pytestmark = MARKS
@@ -146,3 +147,52 @@ def test_a_name_that_was_made_to_point_here_reads_nothing_and_changes_nothing(
         assert visit.page.evaluate(READ, [evil, PATHS]) == []
         visit.page.evaluate(CHANGE, [evil, ONE])
     assert state(traffic) == before
+
+
+# With a token: the sandbox may be on any machine, and a session is a cookie that browsers send.
+
+TOKEN = "a-token-of-this-sandbox"
+
+
+@pytest.fixture(scope="module")
+def closed(traffic: Traffic) -> Iterator[str]:
+    with Running(create_app(Options(vendors=["orb"], token=TOKEN))) as running:
+        yield running.url
+
+
+def entered(visit: Visit, url: str, token: str = TOKEN) -> None:
+    visit.page.goto(url)
+    visit.page.get_by_label("Token").fill(token)
+    visit.page.get_by_role("button", name="Enter").click()
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", EVIL])
+def test_the_token_opens_the_page_by_any_name(browser: Browser, closed: str, name: str) -> None:
+    """The other name is a plain address of another machine to the browser, which then says less."""
+    url = closed.replace("127.0.0.1", name)
+    with visiting(browser) as visit:
+        entered(visit, url, "a guess")
+        expect(visit.page.get_by_role("alert")).to_have_text("This is not the token.")
+        assert visit.seen(f"token-{name}") == []
+        with visit.page.expect_response(lambda answer: "/feed/stream" in answer.url) as stream:
+            entered(visit, f"{url}/_meterbox/page/feed")
+        assert stream.value.ok
+        assert visit.page.url == f"{url}/_meterbox/page/feed"
+        assert visit.seen("closed") == []
+        visit.page.set_viewport_size({"width": 1440, "height": 900})
+        visit.page.get_by_role("button", name="Leave").click()
+        expect(visit.page.get_by_label("Token")).to_be_visible()
+
+
+def test_another_page_of_this_machine_has_nothing_of_a_session(
+    browser: Browser, closed: str, elsewhere: str
+) -> None:
+    """Of the same site, as browsers see it: they send it the cookie."""
+    with visiting(browser) as visit:
+        entered(visit, closed)
+        expect(visit.page).to_have_title("Feed · meterbox")
+        visit.page.goto(elsewhere)
+        assert visit.page.evaluate(READ, [closed, PATHS]) == []
+        visit.page.evaluate(CHANGE, [closed, "/_meterbox/page/logout?"])
+        visit.page.goto(closed)
+        expect(visit.page).to_have_title("Feed · meterbox")
