@@ -72,7 +72,7 @@ def command(
     from contracts.reader import read
     from sandbox.server import listen
     from sandbox.switchboard import load
-    from sandbox.verifying.calling import Routes, addresses
+    from sandbox.verifying.calling import Routes, addresses, shown
     from sandbox.verifying.guarding import allow
     from sandbox.watching.inspection import Inspector
     from sandbox.watching.watchbook import Record, Watchbook
@@ -86,9 +86,9 @@ def command(
     with opened as recording:
         inspector = Inspector(load([vendor])[vendor], live=live)
         book = Watchbook(contract, inspector, _show, recording)
-        _hello(contract, where, at[""])
+        _hello(contract, where, shown(at[""]))
         _serve(Routes(contract, at), book, listening)
-    _tell(book, at[""], reports)
+    _tell(book, shown(at[""]), reports)
     ctx.exit(1 if book.failed else 0)
 
 

@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
 from urllib.parse import urlsplit
 
@@ -15,16 +16,20 @@ import httpx
 from contracts.model import BadValue, Contract, MeterboxError
 from sandbox.proxy.egress import here
 from sandbox.verifying.asking import Answer, Asked
-from sandbox.verifying.indoors import forgetful
 
-__all__ = ["Caller", "Routes", "Unreachable", "addresses"]
+__all__ = ["Caller", "Routes", "Unreachable", "addresses", "forgetful", "shown"]
 
 TIMEOUT = 10.0
 
 
 class Unreachable(MeterboxError):
     def __init__(self, url: str, why: object) -> None:
-        super().__init__(f"No answer from {url}: {why}.")
+        super().__init__(f"No answer from {shown(url)}: {why}.")
+
+
+def forgetful() -> CookieJar:
+    """A jar that keeps no cookie: an answer must not change what is asked next."""
+    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
 def addresses(
@@ -44,6 +49,12 @@ def addresses(
     if "" not in found:
         raise BadValue(option, " ".join(given), "also an address for all other paths")
     return found
+
+
+def shown(url: str) -> str:
+    """An address without what it says of who is asking."""
+    at = urlsplit(url)
+    return at._replace(netloc=at.netloc.rpartition("@")[2]).geturl()
 
 
 class Routes:

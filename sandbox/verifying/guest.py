@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -17,6 +17,7 @@ from sandbox.verifying.asking import Answer, Asked, asked
 from sandbox.verifying.calling import Unreachable
 from sandbox.verifying.playing import Player
 from sandbox.verifying.target import Act, NotComparable
+from translators.forwarding.outcome import retry_after
 
 __all__ = ["Guest", "Manners", "Stay"]
 
@@ -51,17 +52,33 @@ class Stay:
         self.player = Player(self.contract)
 
     def room_for(self, case: Case) -> None:
-        """Begin no case that could not be brought to its end. Raises NotComparable."""
-        steps = sum(step.get("times", 1) for step in case.given if "request" in step) + 1
-        if self.sent + steps > self.manners.most:
-            raise NotComparable(f"was not played: {self.manners.most} requests are the most")
+        """Begin no case that could not be brought to its end, and tidied up after.
+
+        Raises NotComparable.
+        """
+        steps = [step for step in case.given if "request" in step]
+        asked = [(step["request"], step.get("times", 1)) for step in steps]
+        count = sum(times * (1 + self._ways(one)) for one, times in (*asked, (case.request, 1)))
+        if self.sent + count > self.manners.most:
+            raise self._enough()
 
     def ask(self, request: Asked) -> Answer:
-        """Send one request. Raises Unreachable."""
+        """Send one request. Raises Unreachable, or NotComparable when that would be too many."""
+        if self.sent >= self.manners.most:
+            raise self._enough()
         if self.sent and self.manners.pause:
             self.manners.sleep(self.manners.pause)
         self.sent += 1
         return self.send(request)
+
+    def _ways(self, request: Mapping[str, Any]) -> int:
+        """How many requests take away again what a request makes."""
+        endpoint = self.player.endpoint(request["method"], request["path"])
+        removal = endpoint and self.contract.removals.get(endpoint.name)
+        return len(removal.by) if removal else 0
+
+    def _enough(self) -> NotComparable:
+        return NotComparable(f"was not played: {self.manners.most} requests are the most")
 
 
 class Guest:
@@ -89,7 +106,7 @@ class Guest:
         for _ in range(AGAIN):
             if answer.status not in THROTTLED or answer.status == expected:
                 break
-            self._stay.manners.sleep(_wait(answer))
+            self._stay.manners.sleep(_wait(answer, self.now()))
             answer = self._stay.ask(request)
         if answer.status == 429 and expected != 429:
             raise NotComparable("the target takes no more requests for now: it answers 429")
@@ -122,7 +139,7 @@ class Guest:
             request = {"method": endpoint.method, "path": path}
             try:
                 status = self._stay.ask(asked(contract, self.key, request)).status
-            except Unreachable:
+            except (Unreachable, NotComparable):
                 return False
         return 200 <= status < 300 or status in GONE
 
@@ -145,10 +162,10 @@ def _path(endpoint: Endpoint, removal: Removal, told: Any) -> str | None:
     return endpoint.paths[0].format(**{name: quote(v, safe="") for name, v in found.items()})
 
 
-def _wait(answer: Answer) -> float:
+def _wait(answer: Answer, now: datetime) -> float:
     """Seconds to wait before asking again. Raises NotComparable where that is too long."""
-    text = answer.headers.get("retry-after", "1")
-    seconds = float(text) if text.isascii() and text.isdecimal() else 1.0
+    after = retry_after(answer.headers, now)
+    seconds = 1.0 if after is None else after.total_seconds()
     if seconds > PATIENCE:
         raise NotComparable(f"the target takes no more requests for {seconds:.0f} s")
     return seconds

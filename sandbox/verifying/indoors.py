@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -16,14 +15,10 @@ from sandbox.account import Account
 from sandbox.acts import clock_state, perform
 from sandbox.app import Sandbox
 from sandbox.verifying.asking import Answer, Asked
+from sandbox.verifying.calling import forgetful
 from sandbox.verifying.target import Act
 
-__all__ = ["Indoors", "Room", "forgetful"]
-
-
-def forgetful() -> CookieJar:
-    """A jar that keeps no cookie: an answer must not change what is asked next."""
-    return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
+__all__ = ["Indoors", "Room"]
 
 
 class Indoors:

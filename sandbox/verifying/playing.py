@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -15,13 +16,15 @@ from sandbox.paths import Paths
 from sandbox.verifying.asking import Answer, Asked, asked, differing
 from sandbox.verifying.target import NotComparable, Target
 
-__all__ = ["Player", "behind", "needs"]
+__all__ = ["PARTNER", "Player", "behind", "needs"]
 
 STEPS = {
     "advance": "the clock turned",
     "fault": "a fault set",
     "dashboard": "the vendor's web page",
 }
+PARTNER = re.compile(r"/destinations/(\w+)")
+"""Where a source's events are applied at another vendor, which is an endpoint of meterbox's own."""
 BEHIND = ("totals", "outcomes", "shows")
 NEAR = timedelta(minutes=10)
 LEAST_MILLIS = 10**12  # in 2001: a smaller number is a count of something
@@ -41,6 +44,9 @@ class _Stop(Exception):
 def needs(case: Case) -> tuple[str, ...]:
     """What of a case only a sandbox does."""
     wanted = {words for step in case.given for kind, words in STEPS.items() if kind in step}
+    asked = [case.request, *(step["request"] for step in case.given if "request" in step)]
+    if any(PARTNER.match(request["path"]) for request in asked):
+        wanted.add("a partner's endpoint")
     return tuple(sorted(wanted | ({"its rules set otherwise"} if case.settings else set())))
 
 

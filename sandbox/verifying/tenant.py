@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-import re
 from contextlib import closing, suppress
 from datetime import datetime
 from typing import Any
@@ -20,12 +19,11 @@ from sandbox.clock import wall
 from sandbox.testing.wire import Unreachable, Unwilling, Wire
 from sandbox.verifying.asking import Answer, Asked
 from sandbox.verifying.calling import Caller
+from sandbox.verifying.playing import PARTNER
 from sandbox.verifying.target import Act
 
 __all__ = ["Closed", "Tenant", "sandbox_at"]
 
-# Events handed to a partner are applied at another vendor, for the account of the same key.
-PARTNER = re.compile(r"/destinations/(\w+)")
 GUARDED = ("Show the token", "The control API")
 """What the control API says to whom it does not let in; others may answer 401 as well."""
 
@@ -77,6 +75,7 @@ class Tenant:
         return wall()
 
     def ask(self, request: Asked, expected: int | None) -> Answer:
+        # Those events are applied at another vendor, for the account of the same key.
         partner = PARTNER.match(request.path)
         if partner is not None and partner[1] in vendors():
             self._freeze(partner[1])

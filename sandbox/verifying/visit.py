@@ -9,7 +9,7 @@ from pathlib import Path
 
 from contracts.cases import Case
 from contracts.model import BadValue, Contract
-from sandbox.verifying.calling import Caller, addresses
+from sandbox.verifying.calling import Caller, addresses, shown
 from sandbox.verifying.guarding import allow, refuse_live_keys
 from sandbox.verifying.guest import Manners, Stay
 from sandbox.verifying.recorded import Recorder
@@ -67,19 +67,19 @@ def called(
     live = allow(at.values(), live=terms.live) or terms.live
     wire = None if live or terms.sandbox is False else sandbox_at(at[""], terms.token)
     if wire is None and terms.sandbox:
-        raise BadValue("--sandbox", at[""], "where a sandbox answers")
+        raise BadValue("--sandbox", shown(at[""]), "where a sandbox answers")
     with Caller(contract, at, terms.timeout) as caller:
         if wire is None:
             yield _stay(contract, cases, caller, terms, live=live)
             return
         with closing(wire):
-            yield Visit(Visited(wire, caller, contract), at[""], sandbox=True)
+            yield Visit(Visited(wire, caller, contract), shown(at[""]), sandbox=True)
 
 
 def _stay(
     contract: Contract, cases: Sequence[Case], caller: Caller, terms: Terms, *, live: bool
 ) -> Visit:
-    where = caller.addresses[""]
+    where = shown(caller.addresses[""])
     if not terms.key:
         raise BadValue("--api-key", terms.key, f"a key of a test account at {where}")
     refuse_live_keys(contract, terms.key, sure=terms.test_key)

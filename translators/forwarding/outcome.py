@@ -9,7 +9,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-__all__ = ["Attempt", "Dead", "Delivered", "Filtered", "Outcome", "Retry", "excerpt", "judge"]
+__all__ = [
+    "Attempt",
+    "Dead",
+    "Delivered",
+    "Filtered",
+    "Outcome",
+    "Retry",
+    "excerpt",
+    "judge",
+    "retry_after",
+]
 
 LONGEST = timedelta(days=1)
 SECONDS = re.compile(r"\d+(\.\d+)?")
@@ -90,7 +100,7 @@ def judge(
         expected = " or ".join(str(number) for number in sorted(successes))
         return Retry(None, f"{reason} (success is {expected})", "RETRY")
     if status == 429 or (status >= 500 and status != 501):
-        return Retry(_retry_after(headers, now), reason, str(status))
+        return Retry(retry_after(headers, now), reason, str(status))
     return Dead(reason, CODES.get(status, str(status)))
 
 
@@ -111,7 +121,7 @@ def _told(body: bytes) -> str:
     return told or "(no body)"
 
 
-def _retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
+def retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
     """Retry-After as seconds or as a date; None when it is absent or neither."""
     given = headers.get("retry-after", "").strip()
     if SECONDS.fullmatch(given):

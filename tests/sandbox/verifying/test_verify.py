@@ -87,19 +87,19 @@ def test_elsewhere_only_what_can_be_told_is_told(
 ) -> None:
     """Cases share one account, on a clock that runs; no difference is made up of that."""
     at = ("--base-url", mock_url, *KEY)
-    only = ("--only", "customer-[cde]*", "--only", "backfill-*", "--only", "grace*")
+    only = ("--only", "customer-[ce]*", "--only", "backfill-[cf]*", "--only", "grace*")
     for _ in range(2):  # the second time the account was used
         done = meterbox("verify", "orb", *at, *only, "--report", "json", "--max-requests", 5000)
         assert done.exit_code == 0, done.output
         found = checks(done)
         verdicts = [check["verdict"] for check in found.values()]
-        assert verdicts.count("passed") > 50
+        assert verdicts.count("passed") > 20
         assert "failed" not in verdicts
     why = {check["detail"] for check in found.values() if check["verdict"] == "skipped"}
     assert "needs the clock turned, which only a sandbox does" in why
     assert any(reason.startswith("needs a fresh account") for reason in why)
     alone = [c["detail"] for c in found.values() if c["detail"].startswith("by its answer alone")]
-    assert "by its answer alone: totals are behind it" in alone
+    assert "by its answer alone: outcomes are behind it" in alone
 
 
 def test_what_was_made_is_taken_away_and_what_cannot_be_is_told(
@@ -120,7 +120,7 @@ def test_no_case_is_begun_that_the_most_requests_would_cut_short(
 ) -> None:
     at = ("--base-url", mock_url, "--api-key", "orb_test_few")
     done = meterbox(
-        "verify", "orb", *at, "--only", "customer-*", "--max-requests", 7, "--report", "json"
+        "verify", "orb", *at, "--only", "customer-f*", "--max-requests", 7, "--report", "json"
     )
     assert done.exit_code == 0, done.output
     why = [check["detail"] for check in checks(done).values()]
