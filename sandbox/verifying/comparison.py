@@ -31,12 +31,13 @@ REASONS = ("detail", "title", "message", "errorMessage", "error")
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What changed in one answer. `rules` are the case's own, where it is about this answer, and
-    that of the endpoint; `reason` is what a refusal says."""
+    that of the endpoint; `reason` is what a refusal says, and `former` what one said before."""
 
     case: str
     endpoint: str
     rules: tuple[Rule | None, ...]
     reason: str
+    former: str
     changes: tuple[Change, ...]
 
 
@@ -81,7 +82,8 @@ class Comparison:
         wanted = case.response.get("json", ABSENT) if own and case is not None else ABSENT
         found = tuple(self._changes(old["answered"], new["answered"], wanted, renaming))
         if found:
-            yield Seen(name, title, tuple(rules), _reason(new["answered"]), found)
+            reasons = _reason(new["answered"]), _reason(old["answered"])
+            yield Seen(name, title, tuple(rules), *reasons, found)
 
     def _changes(self, old: Entry, new: Entry, wanted: Any, renaming: Renaming) -> Iterator[Change]:
         if old["status"] != new["status"]:

@@ -67,20 +67,27 @@ def _played(transcript: Transcript, name: str) -> bool:
 
 
 def _grouped(seen: Sequence[Seen]) -> list[Drift]:
-    """Changes that are the same one, together. A new refusal may say its reason where there was
-    another refusal before, too."""
+    """Changes that are the same one, together."""
     found: dict[tuple[Any, ...], Drift] = {}
-    refusals = {
-        (one.endpoint, one.reason): ("refused", one.endpoint, one.reason)
-        for one in seen
-        if one.reason and any(change.kind == "status" for change in one.changes)
-    }
-    for one in sorted(seen, key=lambda one: not any(c.kind == "status" for c in one.changes)):
+    refusals = {refusal for one in seen if _turned(one) for refusal in _refusals(one)}
+    for one in sorted(seen, key=lambda one: not _turned(one)):
+        # A new refusal, or one that is gone, may say its reason in the place of another refusal.
+        refusal = next((told for told in _refusals(one) if told in refusals), None)
         for change in one.changes:
-            key = refusals.get((one.endpoint, one.reason)) or _key(one, change)
             reason = one.reason if change.kind == "status" else ""
+            key = refusal or _key(one, change)
             found.setdefault(key, Drift(change, reason)).shows(one)
     return list(found.values())
+
+
+def _turned(seen: Seen) -> bool:
+    return any(change.kind == "status" for change in seen.changes)
+
+
+def _refusals(seen: Seen) -> list[tuple[Any, ...]]:
+    """What says no, where, and whether it does so now or did before."""
+    told = (("refused", seen.reason), ("was refused", seen.former))
+    return [(when, seen.endpoint, reason) for when, reason in told if reason]
 
 
 def _key(seen: Seen, change: Change) -> tuple[Any, ...]:

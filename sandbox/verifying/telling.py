@@ -44,6 +44,8 @@ def sentence(change: Change) -> str:
         case "status":
             if change.old < 400 <= change.new:
                 return f"what was answered {change.old} is refused now, with {change.new}"
+            if change.new < 400 <= change.old:
+                return f"what was refused with {change.old} is answered {change.new} now"
             return f"is answered {change.new} now, and was {change.old}"
         case "missing":
             return f"is no longer there; it was {_short(change.old)}"

@@ -18,7 +18,7 @@ from sandbox.verifying.sameness import Moment, Renaming
 from sandbox.verifying.telling import sentence
 from tests.sandbox.verifying.conftest import Verify
 
-ONLY = ("backfill-c*", "customer-list-created*", "metric-[cf]*", "webhook-[ct]*", "*unknown")
+ONLY = ("backfill-c*", "customer-list-c*", "metric-[cf]*", "metric-st*", "webhook-t*", "*unknown")
 
 
 @pytest.fixture(scope="module")

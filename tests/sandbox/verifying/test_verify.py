@@ -95,6 +95,7 @@ def test_elsewhere_only_what_can_be_told_is_told(
         verdicts = [check["verdict"] for check in found.values()]
         assert verdicts.count("passed") > 20
         assert "failed" not in verdicts
+    assert found["backfill-create-whole"]["verdict"] == "passed"  # which tells when it was made
     why = {check["detail"] for check in found.values() if check["verdict"] == "skipped"}
     assert "needs the clock turned, which only a sandbox does" in why
     assert any(reason.startswith("needs a fresh account") for reason in why)

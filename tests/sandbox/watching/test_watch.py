@@ -215,6 +215,25 @@ def test_answers_come_back_as_they_were_given(watched: Watched) -> None:
     assert b"keep-alive: timeout=5" not in names
 
 
+def test_a_key_is_written_down_nowhere_wherever_it_is_shown(
+    http: httpx.Client, tmp_path: Path
+) -> None:
+    """In a path, a query, a body, and an answer that repeats it."""
+    key = "prv_test_Zq7vB2xN8kLpTTT"
+    upstream = Upstream(400, pieces=[json.dumps({"message": f"no {key}"}).encode()])
+    with Record(tmp_path / "r.ndjson") as record, Running(upstream) as behind:
+        relay, book, seen = relayed("kana", behind.url, record)
+        with Running(_Quiet(relay)) as before:
+            asked = f"{before.url}/segment/events"
+            headers = {"authorization": key, "x-odd": key}
+            http.post(asked, params={"k": key}, json={"type": "track", "k": key}, headers=headers)
+            http.get(f"{before.url}/nothing/{key}", auth=(key, ""))
+    told = (tmp_path / "r.ndjson").read_text() + repr(book.report("x"))
+    told += "".join(repr((sight.path, sight.inspected)) for sight in seen)
+    assert len(seen) == 2
+    assert [text for text in _spellings(key) if text in told] == []
+
+
 @pytest.mark.parametrize("status", [204, 302, 404, 429, 503])
 def test_no_status_is_followed_or_tried_again(
     watched: Watched, http: httpx.Client, status: int
@@ -256,10 +275,12 @@ def test_an_upstream_that_is_away_is_a_502_that_says_whose(http: httpx.Client) -
     assert (book.passed, book.failed, book.unchecked) == (0, 0, 1)
 
 
+@pytest.mark.parametrize("headers", [[(b"content-length", b"100")], []])
 def test_an_answer_that_breaks_off_breaks_off_here_too(
-    watched: Watched, http: httpx.Client
+    watched: Watched, http: httpx.Client, headers: list[tuple[bytes, bytes]]
 ) -> None:
-    watched.upstream.headers = [(b"content-length", b"100")]
+    """Whether it said how long it would be or not."""
+    watched.upstream.headers = headers
     watched.upstream.pieces = [b"half", b"!"]
     with pytest.raises(httpx.HTTPError):
         http.get(f"{watched.url}/v1/ping")
