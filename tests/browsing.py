@@ -88,6 +88,8 @@ class Visit:
                 if width == SIZES[0]:
                     # What is not about colours is the same in both.
                     found += self.violations(*(["color-contrast"] if theme == THEMES[1] else []))
+                elif theme == THEMES[0]:
+                    found += self.violations("scrollable-region-focusable", "target-size")
         return found
 
     def violations(self, *rules: str) -> list[str]:

@@ -17,7 +17,7 @@ from sandbox.app import create_app
 from sandbox.auth import redacted
 from sandbox.verifying.indoors import Indoors, Room
 from sandbox.verifying.playing import Player
-from tests.sandbox.page.traffic import HOSTILE, KEY, Traffic, event
+from tests.sandbox.page.traffic import HOSTILE, KEY, SECRET, Traffic, event
 
 PAGE = "/_meterbox/page/exchanges/"
 FEWER = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:hypothesispytest")
@@ -58,6 +58,7 @@ def test_no_secret_is_shown(traffic: Traffic) -> None:
         assert "page-amberflo" not in told
         assert "cGFnZS1rZXk6" not in told
     assert redacted(KEY) in shown(traffic, "accepted")
+    assert SECRET not in shown(traffic, "in body") + shown(traffic, "in body", "/request.txt")
 
 
 @pytest.mark.parametrize("side", ["request", "response"])
@@ -88,10 +89,12 @@ def test_one_that_never_was_is_told_so(traffic: Traffic) -> None:
     shown(traffic, "fault", "/headers.txt", 404)
 
 
-@pytest.mark.parametrize("name", ["customer", "refused", "not billed", "segment", "stranger"])
+@pytest.mark.parametrize(
+    "name", ["customer", "refused", "not billed", "segment", "in body", "stranger"]
+)
 def test_a_copied_command_does_it_again(traffic: Traffic, name: str) -> None:
     command = copied(traffic, name, "curl")
-    keys = {"not billed": "page-amberflo", "segment": "page-key"}
+    keys = {"not billed": "page-amberflo", "segment": "page-key", "in body": SECRET}
     env = {"API_KEY": keys.get(name, KEY), "PATH": "/usr/bin:/bin", "NO_PROXY": "*"}
     silent = f'{command} -s -o /dev/null -w "%{{http_code}}"'
     done = subprocess.run(["sh", "-c", silent], env=env, capture_output=True, text=True, timeout=20)
@@ -115,7 +118,7 @@ def test_what_is_hostile_is_quoted_for_the_shell(traffic: Traffic) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["accepted", "refused", "hostile", "segment", "stranger", "wrong key"]
+    "name", ["accepted", "refused", "hostile", "segment", "in body", "stranger", "wrong key"]
 )
 def test_a_copied_test_passes(
     traffic: Traffic, pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, name: str

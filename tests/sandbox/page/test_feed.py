@@ -49,6 +49,14 @@ def test_the_filters_narrow_it(traffic: Traffic, query: str, names: list[str]) -
     assert KEY not in answer.text.replace(f'value="{KEY}"', "")
 
 
+def test_what_was_asked_for_deceives_nobody(traffic: Traffic) -> None:
+    told = page(traffic.url, "/?text=%E2%80%AE%22%3E%3Cb%3E&customer=%00").text
+    assert "\u202e" not in told
+    assert "\x00" not in told
+    assert "<b>" not in told
+    assert 'value="\\u202e&#34;&gt;&lt;b&gt;"' in told
+
+
 def test_a_part_is_sent_for_a_part_and_says_where_it_is(traffic: Traffic) -> None:
     part = page(traffic.url, f"{FEED}?verdict=fault&text=", **{"hx-request": "true"})
     assert part.text.startswith("<section")
@@ -118,6 +126,8 @@ def test_the_oldest_of_a_hundred_thousand_are_found(many: tuple[str, Sandbox]) -
     found, turns = asyncio.run(search())
     assert [told.request.path for _, told in found] == ["/v1/customers/c3"]
     assert turns > 10
+    every = asyncio.run(newest(feed, {"vendor": "orb"}, feed.next, 1_000_000))
+    assert [number for number, _ in every] == list(range(100_000, 0, -1))
 
 
 class Streamed:

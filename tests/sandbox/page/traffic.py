@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 
-__all__ = ["HOSTILE", "KEY", "Traffic", "event", "played"]
+__all__ = ["HOSTILE", "KEY", "SECRET", "Traffic", "event", "played"]
 
 KEY = "page-account-0123456789"
+SECRET = "page-write-key-in-a-body"
 HOSTILE = (
     "<script>document.title='owned'</script>",
     "<img src=x onerror=\"document.title='owned'\">",
@@ -75,6 +76,8 @@ def played(url: str) -> Traffic:
     sent.send("not billed", "POST", "/amberflo/ingest", json=[record], headers=amberflo)
     track = {"type": "track", "event": "API Call", "userId": "acme", "messageId": "m1"}
     sent.send("segment", "POST", "/segment/v1/track", json=track, headers={}, auth=("page-key", ""))
+    track = {**track, "messageId": "m2", "writeKey": SECRET}
+    sent.send("in body", "POST", "/segment/v1/track", json=track, headers={})
     sent.send("answered", "GET", "/orb/v1/customers")
     at = f"/_meterbox/accounts/orb/{KEY}/faults"
     sent.send("-", "POST", at, json={"kind": "status", "status": 503})
