@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
-import orjson
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +18,7 @@ from sandbox.account import Account
 from sandbox.journal import Exchange
 from sandbox.page.copies import copies
 from sandbox.page.page import ROOT, Page, View
-from sandbox.page.tree import Node, tree
+from sandbox.page.tree import Node, read, tree
 from sandbox.page.words import happened
 from sandbox.reports.findings import fix
 
@@ -108,8 +107,8 @@ def _rules(effects: Iterable[Mapping[str, Any]], contract: Contract) -> list[Rul
 def _body(text: str, findings: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     """A body as it is and, where it is JSON, as a tree."""
     value: Node | None = None
-    with suppress(orjson.JSONDecodeError):
-        value = tree(orjson.loads(text), findings) if text else None
+    with suppress(ValueError, RecursionError):
+        value = tree(read(text), findings) if text else None
     return {"text": text[:RAW], "size": len(text), "cut": max(0, len(text) - RAW), "tree": value}
 
 

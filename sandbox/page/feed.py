@@ -53,12 +53,13 @@ class Feed:
         """The feed, or its list alone where a filter has changed."""
         given, why = self._asked(request), ""
         rows, last = Rows((), None), self._accounts.feed.next - 1
+        live = "before" not in request.query_params
         try:
-            rows = await self._rows(given, last + 1)
+            rows = await self._rows(given, queries.whole(request.query_params, "before", last + 1))
         except MeterboxError as fault:
             why = str(fault)
         told: dict[str, Any] = {"rows": rows, "given": given, "last": last, "why": why}
-        told |= self._addresses(given)
+        told |= {"live": live, **self._addresses(given)}
         if not partial(request):
             told |= {"base": str(request.base_url).rstrip("/"), **self._choices()}
             return self._page.render(request, "feed.html", current="feed", **told)
@@ -136,17 +137,20 @@ class Feed:
 
     def _addresses(self, given: Mapping[str, str]) -> dict[str, str]:
         query = urlencode(given)
+        begun = f"?{query}&" if query else "?"
         return {
             "query": query,
             "here": f"/?{query}" if query else "/",
             "list": f"{ROOT}/feed",
-            "older": f"{ROOT}/feed/older?{query}{'&' if query else ''}before=",
-            "stream": f"{ROOT}/feed/stream?{query}{'&' if query else ''}after=",
+            "past": f"/{begun}before=",
+            "older": f"{ROOT}/feed/older{begun}before=",
+            "stream": f"{ROOT}/feed/stream{begun}after=",
         }
 
     def _choices(self) -> dict[str, Any]:
         contracts = [room.contract for room in self._accounts.rooms.values()]
-        accounts = [view.account(account) for account in islice(self._accounts, ACCOUNTS)]
+        newest = list(self._accounts)[-ACCOUNTS:][::-1]
+        accounts = [view.account(account) for account in newest]
         return {"contracts": contracts, "accounts": accounts, "verdicts": self._known["verdict"]}
 
 

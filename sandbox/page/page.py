@@ -15,6 +15,7 @@ from starlette.routing import BaseRoute
 
 from contracts.model import MeterboxError
 from sandbox.body import LARGEST
+from sandbox.clock import iso, wall
 from sandbox.control import Control
 from sandbox.page.shown import linked, shown, visible
 from sandbox.page.static import address
@@ -94,5 +95,5 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     made.filters |= {"shown": shown, "linked": linked}
-    made.globals["static"] = address
+    made.globals |= {"static": address, "today": lambda: iso(wall())[:10]}
     return made

@@ -6,6 +6,7 @@ something was found at.
 
 from __future__ import annotations
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any
 
 from contracts.conformance import json_path
 
-__all__ = ["Node", "steps", "tree"]
+__all__ = ["Node", "read", "steps", "tree"]
 
 MOST = 1_500
 """Fields that are shown, beside those that something was found at."""
@@ -56,6 +57,19 @@ def tree(value: Any, findings: Iterable[Finding] = ()) -> Node:
     """The tree of a value with these findings, whose `path` is as `json_path` writes it."""
     places = [(list(steps(found["path"])), found) for found in findings]
     return Builder().node(value, None, "$", places, 0)
+
+
+class Numeral(str):
+    """A number as it was written: of a bill, every digit counts."""
+
+
+def read(text: str) -> Any:
+    """A JSON text as a value whose numbers are numerals. Raises ValueError or RecursionError."""
+    return json.loads(text, parse_int=Numeral, parse_float=Numeral, parse_constant=_nothing)
+
+
+def _nothing(word: str) -> Any:
+    raise ValueError(f"{word} is no JSON")
 
 
 def steps(path: str) -> Iterator[str]:
@@ -119,6 +133,8 @@ def _told(value: Any) -> tuple[str, str]:
         return "object", _counted(len(value), "field")
     if isinstance(value, list):
         return "list", _counted(len(value), "item")
+    if isinstance(value, Numeral):
+        return "number", value
     if isinstance(value, str):
         return "text", value
     if value is None or isinstance(value, bool):

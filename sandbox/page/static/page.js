@@ -88,8 +88,7 @@
     const link = older && $("a", older);
     const last = rows[MOST - 1].dataset.number;
     if (link) {
-      const to = link.getAttribute("href").replace(/before=\d+$/, `before=${last}`);
-      link.setAttribute("href", to);
+      const to = link.getAttribute("hx-get").replace(/before=\d+$/, `before=${last}`);
       link.setAttribute("hx-get", to);
     }
   };

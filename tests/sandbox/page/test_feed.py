@@ -98,6 +98,11 @@ def test_a_hundred_thousand_are_paged_without_a_gap(many: tuple[str, Sandbox]) -
         assert older is not None
         answer = page(url, older[1].replace("&amp;", "&"))
         seen += rows(answer.text)
+    elsewhere = re.search(r'<a href="([^"]+)" hx-get', answer.text)
+    assert elsewhere is not None
+    past = page(url, elsewhere[1].replace("&amp;", "&"))  # as without its script
+    assert rows(past.text)[0] == f"orb-{_handle(99_599)}-8300"
+    assert "sse-connect" not in past.text
     assert seen == [f"orb-{_handle(n)}-{n // 12 + 1}" for n in range(99_999, 99_599, -1)]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.page.tree import ITEMS, MOST, Node, steps, tree
+from sandbox.page.tree import ITEMS, MOST, Node, read, steps, tree
 
 
 def nodes(node: Node) -> Iterator[Node]:
@@ -80,3 +80,18 @@ def test_a_path_is_read_step_by_step() -> None:
         '["it\'s"]',
         ".x",
     ]
+
+
+def test_a_number_keeps_every_digit() -> None:
+    told = tree(read('{"a": 0.10000000000000000001, "b": 12345678901234567890123, "c": 1e400}'))
+    assert [(one.kind, one.text) for one in told.children] == [
+        ("number", "0.10000000000000000001"),
+        ("number", "12345678901234567890123"),
+        ("number", "1e400"),
+    ]
+
+
+@pytest.mark.parametrize("text", ["NaN", "[1", "[" * 100_000 + "]" * 100_000])
+def test_what_is_no_json_that_can_be_shown_is_told(text: str) -> None:
+    with pytest.raises((ValueError, RecursionError)):
+        read(text)
