@@ -248,7 +248,7 @@ def control_app(control: Control) -> ASGIApp:
 
 def control_routes(control: Control) -> list[Route]:
     """Every route of the control API."""
-    one, kept, why = "/accounts/{vendor}/{key}", Keepsakes(control), Explanations(control)
+    one, kept = "/accounts/{vendor}/{key}", Keepsakes(control)
     return [
         *_routes("/health", GET=control.health),
         *_routes("/accounts", GET=control.list_accounts),
@@ -267,7 +267,6 @@ def control_routes(control: Control) -> list[Route]:
         *_routes(f"{one}/reset", POST=control.reset),
         *_routes(f"{one}/snapshot", GET=kept.take, POST=kept.restore),
         *_routes(f"{one}/coverage", GET=kept.coverage_of),
-        *_routes(f"{one}/events/{{id:path}}/journey", GET=why.journey),
         *_routes(f"{one}/deliveries", GET=control.show_deliveries),
         *_routes(f"{one}/webhooks", GET=control.show_webhooks),
         *_routes(f"{one}/webhooks/resend", POST=control.resend_webhook),
@@ -277,7 +276,13 @@ def control_routes(control: Control) -> list[Route]:
         *_routes("/exchanges/{id}", GET=control.exchange),
         *_routes("/rules", GET=control.rules),
         *_routes("/openapi.json", GET=control.openapi),
+        *_explained(one, Explanations(control)),
     ]
+
+
+def _explained(one: str, why: Explanations) -> Iterable[Route]:
+    yield from _routes(f"{one}/events/{{id:path}}/journey", GET=why.journey)
+    yield from _routes("/playground", POST=why.play)
 
 
 def _routes(path: str, **methods: Callable[[Request], Awaitable[Response]]) -> Iterable[Route]:

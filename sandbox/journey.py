@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from sandbox.switchboard import Switchboard
     from translators.forwarding.outbox import Delivery
 
-__all__ = ["NoEvent", "Roads", "differences", "journey"]
+__all__ = ["NoEvent", "Roads", "differences", "journey", "taken_in"]
 
 LOOKED_AT = 20_000
 """Exchanges that a list of events is made of."""
@@ -103,7 +103,7 @@ def journey(source: Account, event: str, roads: Roads) -> Told:
         "event": event,
         "source": _source(source),
         "forwarding": roads.forwarding is not None,
-        "intake": _intake(made, left, source, veil),
+        "intake": taken_in(made, left, source, veil),
         "lanes": lanes if left is not None else [],
     }
     shown: Told = veil.node(told)
@@ -126,9 +126,10 @@ def _source(source: Account) -> Told:
     }
 
 
-def _intake(
+def taken_in(
     made: Intake, left: Mapping[str, Any] | None, source: Account, veil: Veil
 ) -> dict[str, Any]:
+    """What the edge made of an event that `left` so, as it is shown."""
     sent, published = shallow(made.sent), None if left is None else shallow(left)
     return {
         "arrivals": [_arrival(one, source, veil) for one in made.arrivals],

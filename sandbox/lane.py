@@ -30,14 +30,25 @@ if TYPE_CHECKING:
     from translators.forwarding.outbox import Delivery
     from translators.forwarding.outcome import Attempt
 
-__all__ = ["Told", "attempt", "booked", "findings", "shallow", "standing", "translated", "tries"]
+__all__ = [
+    "Told",
+    "answered",
+    "attempt",
+    "booked",
+    "findings",
+    "shallow",
+    "standing",
+    "translated",
+    "tries",
+]
 
-FINDINGS = 50
+FINDINGS, ANSWER = 50, 2_000
 DEEPEST = 40
 """Levels of a body that are told of; there are senders of thousands."""
 LOST = ("reset", "lost-reply", "reset-after", "late-reply", "delay")
 """Faults after which whoever asked may have no answer."""
 WORDS = {"unmatched": "not counted", "rejected": "refused"}
+ENDS = {"dead": "dead letter", "refused": "refused"}
 FILTERED = "segment.delivery.integrations"
 
 Told = dict[str, Any]
@@ -190,6 +201,23 @@ def attempt(made: Attempt, told: Exchange | None, veil: Veil) -> Told:
     }
 
 
+def answered(told: Exchange) -> Told:
+    """One exchange as if it had been a try."""
+    refused = told.verdict == "refused"
+    return {
+        "time": iso(told.at),
+        "waited": 0.0,
+        "status": told.reply.status,
+        "outcome": "refused" if refused else "delivered",
+        "reason": "",
+        "code": None,
+        "retry_after": None,
+        "answer": told.reply.body.decode("utf-8", "replace")[:ANSWER],
+        "exchange": None,
+        "fault": None,
+    }
+
+
 def booked(told: Iterable[Exchange], account: Account, keys: Sequence[str]) -> Told:
     """What the ledger has of these exchanges, and what of it is billed now.
 
@@ -247,6 +275,6 @@ def _ended(lane: Mapping[str, Any]) -> str:
     if outcomes:
         said = next((word for word in reversed(outcomes) if word != "duplicate"), "duplicate")
         return "taken back" if said in ("accepted", "updated") else str(said)
-    if lane["delivery"] == "dead":
-        return "dead letter"
+    if lane["delivery"] in ENDS:
+        return ENDS[lane["delivery"]]
     return "no usage" if lane["account"] is not None else "delivered"

@@ -22,7 +22,7 @@ from contracts import credentials
 from contracts.model import MeterboxError
 from sandbox.account import Account
 from sandbox.acts import perform
-from sandbox.app import Sandbox
+from sandbox.switchboard import Switchboard
 
 __all__ = ["StepRefused", "set_up", "setup", "steps", "take"]
 
@@ -61,11 +61,11 @@ async def take(step: Step, account: Account, client: AsyncClient) -> None:
 
 
 async def set_up(
-    accounts: Mapping[str, Account], events: Sequence[Mapping[str, Any]], sandbox: Sandbox
+    accounts: Mapping[str, Account], events: Sequence[Mapping[str, Any]], board: Switchboard
 ) -> list[str]:
     """Take the steps that these events need at each vendor; tells what was refused."""
     unset = []
-    transport = ASGITransport(app=sandbox)
+    transport = ASGITransport(app=board)
     async with AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
         for vendor, account in accounts.items():
             for step in setup(vendor, events):

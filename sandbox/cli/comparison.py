@@ -51,12 +51,15 @@ async def compared(
     _stop(comparison, times[0] if times else datetime.now(UTC))
     if not bare:
         raw = [event.raw for event in events]
-        comparison.unset = await set_up(accounts, raw, sandbox)
+        comparison.unset = await set_up(accounts, raw, sandbox.switchboard)
     sent = []
     for event, time in zip(events, times, strict=True):
         _stop(comparison, time)
         sent.append(
-            {v: await mailed(event, accounts[v], t, sandbox) for v, t in translators.items()}
+            {
+                v: await mailed(event, accounts[v], t, sandbox.switchboard)
+                for v, t in translators.items()
+            }
         )
     told = {v: fates([row[v] for row in sent], account) for v, account in accounts.items()}
     comparison.fates = [{v: told[v][n] for v in told} for n in range(len(sent))]

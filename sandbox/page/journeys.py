@@ -22,7 +22,7 @@ from sandbox.page.tree import tree
 if TYPE_CHECKING:
     from translators.forwarding.outbox import Delivery
 
-__all__ = ["VIEW", "anchored", "dressed", "path_of"]
+__all__ = ["VIEW", "shown"]
 
 ROWS = 60
 HERE = f"{ROOT}/journeys"
@@ -63,7 +63,7 @@ class Journeys:
         except NoEvent as fault:
             raise HTTPException(404, str(fault)) from fault
         return self._page.render(
-            request, "journey.html", current="journeys", told=told, **_shown(told)
+            request, "journey.html", current="journeys", told=told, **shown(told)
         )
 
     def _rows(self, text: str) -> Iterator[dict[str, Any]]:
@@ -103,26 +103,26 @@ def _row(seen: Seen) -> dict[str, Any]:
 
 
 def _path(seen: Seen) -> str:
-    return path_of(seen.exchange.vendor, seen.exchange.account, seen.event)
+    return _at(seen.exchange.vendor, seen.exchange.account, seen.event)
 
 
-def path_of(vendor: str, handle: str, event: str) -> str:
+def _at(vendor: str, handle: str, event: str) -> str:
     """Where a journey is: any text may be an event's name."""
     return f"{HERE}/{vendor}/{handle}?{urlencode({'event': event})}"
 
 
-def _shown(told: Mapping[str, Any]) -> dict[str, Any]:
-    """What the template shows of a journey beside what the control API tells."""
-    made, arrivals = told["intake"], told["intake"]["arrivals"]
+def shown(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What templates show of a journey, or of a play, beside what the control API tells."""
+    made = told["intake"] or {"arrivals": (), "sent": None, "published": None, "changes": ()}
     event = made["published"] or made["sent"] or {}
-    found = [one for arrival in arrivals[:1] for one in _moved(arrival)]
+    found = [one for arrival in made["arrivals"][:1] for one in _moved(arrival)]
     return {
         "title": " ".join(str(event.get(name) or "") for name in ("type", "event")).strip(),
         "customer": event.get("userId") or event.get("anonymousId"),
-        "sent": None if made["sent"] is None else tree(made["sent"], anchored(found, "sent")),
+        "sent": None if made["sent"] is None else tree(made["sent"], _anchored(found, "sent")),
         "published": None if made["published"] is None else tree(made["published"]),
         "changes": [_change(change) for change in made["changes"]],
-        "lanes": [dressed(lane) for lane in told["lanes"]],
+        "lanes": [_dressed(lane) for lane in told["lanes"]],
     }
 
 
@@ -139,18 +139,18 @@ def _change(change: Mapping[str, Any]) -> dict[str, Any]:
     return {"path": change["path"], "was": was, "now": now}
 
 
-def dressed(lane: Mapping[str, Any]) -> dict[str, Any]:
+def _dressed(lane: Mapping[str, Any]) -> dict[str, Any]:
     """A lane with its values as text."""
     made = lane["translation"]
     trace = [{**one, "text": _text(one["value"])} for one in made["trace"]]
     requests = [
-        {**one, "tree": tree(one["body"], anchored(one["findings"], f"{lane['vendor']}-{n}"))}
+        {**one, "tree": tree(one["body"], _anchored(one["findings"], f"{lane['vendor']}-{n}"))}
         for n, one in enumerate(made["requests"])
     ]
     return {**lane, "translation": {**made, "trace": trace, "requests": requests}}
 
 
-def anchored(findings: Iterable[Mapping[str, Any]], where: str) -> Iterator[dict[str, Any]]:
+def _anchored(findings: Iterable[Mapping[str, Any]], where: str) -> Iterator[dict[str, Any]]:
     """Findings that have a name on the page."""
     for number, found in enumerate(findings, 1):
         yield {**found, "anchor": f"finding-{where}-{number}"}

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
-from sandbox.page import exchange, feed, journeys, ledger, rules
+from sandbox.page import exchange, feed, journeys, ledger, playground, rules
 from sandbox.page.page import View
 
 __all__ = ["VIEWS"]
 
-VIEWS: tuple[View, ...] = (feed.VIEW, exchange.VIEW, journeys.VIEW, ledger.VIEW, rules.VIEW)
+VIEWS: tuple[View, ...] = (
+    feed.VIEW,
+    exchange.VIEW,
+    journeys.VIEW,
+    playground.VIEW,
+    ledger.VIEW,
+    rules.VIEW,
+)

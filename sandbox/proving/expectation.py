@@ -36,7 +36,7 @@ async def expected(case: Case) -> Expectation:
                 sent[vendor].append(Sent("not sent", str(fault), ()))
                 continue
             sent[vendor].append(
-                await mailed(read, place.accounts[vendor], translate, place.sandbox)
+                await mailed(read, place.accounts[vendor], translate, place.sandbox.switchboard)
             )
     return Expectation(_fates(sent, place), place.unset)
 

@@ -48,7 +48,7 @@ async def placed(case: Case, now: Callable[[], datetime] | None = None) -> Place
     accounts = {v: sandbox.accounts.open(v, read(v).key(NAME)) for v in case.settings}
     for account in accounts.values():
         account.clock.freeze(case.at)
-    unset = await set_up(accounts, [_spelled(event) for event in case.events], sandbox)
+    unset = await set_up(accounts, [_spelled(event) for event in case.events], sandbox.switchboard)
     weather = {} if now is None else {v: _weather(v, case, now) for v in accounts}
     for vendor, faults in weather.items():
         accounts[vendor].faults = faults
