@@ -18,7 +18,7 @@ def advice(run: Run, _: Policy) -> Answer:
     """Is there nothing in the events that a biller would regret?"""
     layout = run.layout
     if layout is None:
-        return Answer("the contract does not say where usage stands in bodies")
+        return Answer("the contract does not say where usage stands in bodies", arises=False)
     # Whether an event is late or its customer there, the ledger knows better.
     watches = Keys(run.contract, layout), Properties(layout.numbers)
     for story in run.stories:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sandbox.coverage import coverage
 from sandbox.readiness.advice import advice
 from sandbox.readiness.policy import Policy
 from sandbox.readiness.questions import QUESTIONS, Question
@@ -26,8 +25,7 @@ def judge(run: Run, policy: Policy) -> Report:
         told = f"Not ready for {title}: {len(gaps)} of {len(checks)} questions are answered no."
     else:
         told = f"Ready for {title}, as far as this run shows."
-    covered = coverage(run.contract, [one.account for one in run.recorded])
-    return Report(f"meterbox ready {run.contract.vendor}", told, checks, coverage=covered)
+    return Report(f"meterbox ready {run.contract.vendor}", told, checks, coverage=run.coverage)
 
 
 def _check(name: str, ask: Question, run: Run, policy: Policy) -> Check:
@@ -36,6 +34,7 @@ def _check(name: str, ask: Question, run: Run, policy: Policy) -> Check:
         return Check(put, name, "skipped", detail=f"waived: {policy.waived[name]}")
     answer = ask(run, policy)
     verdict: Verdict = "failed" if _wrong(answer.findings) else "passed"
+    verdict = verdict if answer.arises else "skipped"
     return Check(put, name, verdict, answer.findings, answer.seen)
 
 

@@ -18,9 +18,8 @@ from sandbox.account import Account
 from sandbox.app import Options, Sandbox, create_app
 from sandbox.cli.main import commands
 from sandbox.faults import Fault
-from sandbox.ledger import Entry
 from sandbox.readiness.policy import BadPolicy, Policy
-from sandbox.readiness.run import Story
+from sandbox.readiness.stories import Story
 from sandbox.readiness.verdict import ASKED
 from sandbox.reply import Usage
 from sandbox.server import Running
@@ -101,7 +100,15 @@ def late(client: orb.Orb, account: Account) -> None:
     client.events.backfills.fetch(backfill.id)
 
 
-CLEAN: list[Step] = [customer, usage, again, lost, slow_down, late]
+def ahead(client: orb.Orb, account: Account) -> None:
+    """Refused while it lies ahead, and sent again when it does not."""
+    with pytest.raises(orb.BadRequestError):
+        ingest(client, event("early", -2 * HOUR))
+    account.clock.advance(2 * HOUR)
+    ingest(client, event("early", -2 * HOUR))
+
+
+CLEAN: list[Step] = [customer, usage, again, lost, slow_down, late, ahead]
 
 
 def too_late(client: orb.Orb, _: Account) -> None:
@@ -134,6 +141,19 @@ def new_key(client: orb.Orb, account: Account) -> None:
     with pytest.raises(orb.APIConnectionError):
         ingest(client, event("first-try", **same))
     ingest(client, event("second-try", **same))
+
+
+def batch(client: orb.Orb, _: Account) -> None:
+    """One event has the whole batch refused, and the others are forgotten."""
+    with pytest.raises(orb.BadRequestError):
+        ingest(client, event("good-1"), event("good-2"), event("too-old", 60 * HOUR))
+
+
+def struck(client: orb.Orb, account: Account) -> None:
+    """What broke the contract, and was answered by a fault."""
+    account.faults.add(Fault("status-after", endpoint="ingest", status=500))
+    with pytest.raises(orb.InternalServerError):
+        ingest(client, {**event("odd"), "event_nmae": "x"})
 
 
 def unheard(client: orb.Orb, account: Account) -> None:
@@ -201,7 +221,10 @@ def test_a_run_that_shows_all_of_it_is_a_yes(
     [
         ([], "whole", "No event of usage was sent."),
         ([*CLEAN, misspelt], "contract", "'event_nmae' was unexpected"),
+        ([*CLEAN, struck], "contract", "'event_nmae' was unexpected"),
         (without(late), "refusals", "orb.ingest.grace-period"),
+        (without(ahead), "refusals", "orb.ingest.future-limit"),
+        ([*CLEAN, batch], "conserved", "2 events are never billed: good-1 (api_calls of acme)"),
         (
             without(again, lost, slow_down),
             "duplicates",
@@ -210,7 +233,11 @@ def test_a_run_that_shows_all_of_it_is_a_yes(
         (without(late), "late", "No event was late."),
         ([*without(late), too_late], "late", "1 late events are never billed: old (api_calls"),
         (without(lost), "lost-replies", "No reply to an event was lost."),
-        ([*without(lost), never_again], "lost-replies", "none was sent again under its key"),
+        (
+            [*without(lost), never_again],
+            "lost-replies",
+            "1 events got no answer and were not sent again",
+        ),
         (without(slow_down), "throttling", "No request was answered 429."),
         ([*without(slow_down), gave_up], "throttling", "given up after a 429: throttled"),
         ([*CLEAN, new_key], "keys", "under another key after they failed: second-try"),
@@ -240,17 +267,34 @@ def test_what_comes_again_under_another_key_is_billed_twice(
     assert "1 events are billed twice: second-try (api_calls of acme)." in told.stdout
 
 
-def test_one_key_that_a_meter_counts_twice_is_billed_twice() -> None:
-    def entry(outcome: Any, meter: str = "calls") -> Entry:
-        return Entry(1, NOON, outcome, Usage("e", "acme", meter, 1), None)
+def test_one_event_that_a_meter_counts_twice_is_billed_twice() -> None:
+    def twice(*meters: str) -> bool:
+        return Story("e", bills=[Usage("e", "acme", meter, 1) for meter in meters]).twice
 
-    def twice(*entries: Entry) -> bool:
-        return Story("e", [], list(entries)).twice
+    assert twice("calls", "calls")
+    assert not twice("calls", "bytes")
+    assert not twice("calls")
 
-    assert twice(entry("accepted"), entry("accepted"))
-    assert not twice(entry("accepted"), entry("accepted", "bytes"))
-    assert not twice(entry("accepted"), entry("duplicate"))
-    assert not twice(entry("accepted"), entry("removed"), entry("accepted"))
+
+def test_what_is_expected_lets_nothing_else_go(record: Callable[[list[Step]], Path]) -> None:
+    """Not the events that were refused because they came beside one that was late."""
+    file = record([*CLEAN, batch])
+    told = ready(file, policy='[ready.orb]\nexpected = ["orb.ingest.grace-period"]\n')
+    assert told.exit_code == 1
+    assert "2 events are never billed: good-1 (api_calls of acme), good-2" in told.stdout
+    assert "1 were let go as expected" in told.stdout
+    assert "(2 events were late)" in told.stdout
+
+
+def test_a_recording_that_is_longer_than_what_is_kept_is_a_no(
+    record: Callable[[list[Step]], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = record(CLEAN)
+    assert "its beginning is gone" not in ready(file).stdout
+    monkeypatch.setattr("sandbox.journal.Journal.__init__.__defaults__", (3, 1_000_000))
+    told = ready(file)
+    assert told.exit_code == 1
+    assert "its beginning is gone" in told.stdout
 
 
 def test_the_policy_waives_expects_and_trusts(record: Callable[[list[Step]], Path]) -> None:
@@ -277,8 +321,9 @@ def test_assumptions_are_told_and_refused_by_policy(
     told = ready(file, policy=strict)
     assert told.exit_code == 1
     assert "no public source says so" in told.stdout
-    trusting = f'{strict}trusted = ["orb.idempotency.length"]\n'
-    assert ready(file, policy=trusting).exit_code == 0
+    trusting = f'{strict}trusted = ["orb.idempotency.length", "orb.ingest.whole-batch"]\n'
+    told = ready(file, policy=trusting)
+    assert told.exit_code == 0, told.output
 
 
 def unfit(client: orb.Orb, _: Account) -> None:
