@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import uuid
 from contextlib import closing, suppress
 from datetime import datetime
 from typing import Any
@@ -22,8 +23,9 @@ from sandbox.verifying.calling import Caller
 from sandbox.verifying.playing import PARTNER
 from sandbox.verifying.target import Act
 
-__all__ = ["Closed", "Tenant", "sandbox_at"]
+__all__ = ["Closed", "Tenant", "otherwise", "sandbox_at"]
 
+FAITHFUL = "faithful"
 GUARDED = ("Show the token", "The control API")
 """What the control API says to whom it does not let in; others may answer 401 as well."""
 
@@ -54,6 +56,17 @@ def sandbox_at(base: str, token: str | None) -> Wire | None:
             return None
     ours = isinstance(told, dict) and {"status", "vendors"} <= told.keys()
     return Wire(origin, token) if ours else None
+
+
+def otherwise(wire: Wire, contract: Contract) -> str:
+    """How the sandbox is set up, where that is not how cases have it."""
+    place = ("accounts", contract.vendor, contract.key(uuid.uuid4().hex))
+    told = wire.ask("GET", *place, "settings")["settings"]
+    changed = [f"{n} = {one['value']}" for n, one in told.items() if one["value"] != one["default"]]
+    profile = wire.ask("GET", *place, "profile")["profile"]
+    if profile != FAITHFUL:
+        changed.append(f"profile {profile}")
+    return ", ".join(changed)
 
 
 class Tenant:

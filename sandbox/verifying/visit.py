@@ -13,7 +13,7 @@ from sandbox.verifying.calling import Caller, addresses, shown
 from sandbox.verifying.guarding import allow, refuse_live_keys
 from sandbox.verifying.guest import Manners, Stay
 from sandbox.verifying.recorded import Recorder
-from sandbox.verifying.tenant import sandbox_at
+from sandbox.verifying.tenant import otherwise, sandbox_at
 from sandbox.verifying.transcript import Transcript
 from sandbox.verifying.verification import Host, Shared, Visited
 
@@ -73,7 +73,10 @@ def called(
             yield _stay(contract, cases, caller, terms, live=live)
             return
         with closing(wire):
-            yield Visit(Visited(wire, caller, contract), shown(at[""]), sandbox=True)
+            changed = otherwise(wire, contract)
+            warning = f"This sandbox is set up otherwise: {changed}. Cases may differ for that."
+            host = Visited(wire, caller, contract)
+            yield Visit(host, shown(at[""]), sandbox=True, warning=warning if changed else "")
 
 
 def _stay(

@@ -16,6 +16,8 @@ from click.testing import Result
 
 from contracts.cases import read_cases
 from contracts.reader import read, vendors
+from sandbox.app import Options, create_app
+from sandbox.server import Running
 from sandbox.verifying.guarding import LiveKey, RealVendor, allow, refuse_live_keys
 from sandbox.verifying.transcript import Transcript
 from tests.running import PROGRAM, environment
@@ -181,6 +183,15 @@ def test_a_sandbox_whose_control_api_is_closed_says_how_to_open_it(
     assert "--token" in done.stderr
     assert "--no-sandbox" in done.stderr
     assert meterbox("verify", "orb", *at, "--token", "t0ken").exit_code == 0
+
+
+def test_a_sandbox_that_is_set_up_otherwise_is_told(meterbox: Verify) -> None:
+    settings = {"orb.ingest.grace-period": "36h"}
+    with Running(create_app(Options(vendors=["orb"], settings=settings))) as running:
+        at = ("--base-url", f"{running.url}/orb")
+        done = meterbox("verify", "orb", *at, "--only", "grace-*")
+    assert done.exit_code == 1
+    assert "set up otherwise: orb.ingest.grace-period = 1d12h. Cases may differ" in done.stderr
 
 
 def test_nothing_compared_is_no_success(meterbox: Verify, mock_url: str) -> None:
