@@ -80,7 +80,8 @@ class Feed:
         queries.check(given, self._known)
         last = {"after": request.headers.get("last-event-id") or request.query_params["after"]}
         events = self._events(given, queries.whole(last, "after"))
-        return StreamingResponse(events, 200, media_type="text/event-stream")
+        unbuffered = {"x-accel-buffering": "no"}  # by an nginx on the way
+        return StreamingResponse(events, 200, unbuffered, "text/event-stream")
 
     async def _events(self, given: Mapping[str, str], after: int) -> AsyncIterator[str]:
         feed, wanted = self._accounts.feed, sieve(given)

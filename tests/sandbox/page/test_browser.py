@@ -92,6 +92,9 @@ def test_a_search_narrows_the_feed_and_stays_in_the_address(
         expect(beside).to_contain_text("write 'event_name' in the place of 'event_nmae'")
         visit.page.go_back()
         expect(visit.page.locator("#text")).to_have_value("event_nmae")
+        visit.page.go_back()
+        expect(visit.page.locator("#text")).to_have_value("")
+        expect(visit.page.locator("#rows > li").nth(5)).to_be_visible()
 
 
 def test_the_keyboard_alone_reaches_everything(browser: Browser, traffic: Traffic) -> None:
