@@ -146,18 +146,17 @@ def _accounts(options: Options) -> Accounts:
 
 
 def _control(sandbox: Sandbox, token: str | None, rebuilt: Mapping[str, int] | None) -> Control:
-    told = sandbox.forwarding.told if sandbox.forwarding is not None else None
-    forget = sandbox.forwarding.forget if sandbox.forwarding is not None else None
+    made = sandbox.forwarding
     return Control(
         sandbox.accounts,
         sandbox.archive,
-        told,
-        forget,
-        token,
-        rebuilt,
-        sandbox.courier.send,
-        sandbox.switchboard,
-        sandbox.forwarding,
+        deliveries=made.told if made is not None else None,
+        forget=made.forget if made is not None else None,
+        token=token,
+        rebuilt=rebuilt,
+        send=sandbox.courier.send,
+        switchboard=sandbox.switchboard,
+        forwarding=made,
     )
 
 

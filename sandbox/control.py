@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,6 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from contracts.model import MeterboxError, UnknownVendor
@@ -21,13 +20,12 @@ from sandbox.account import Account, Accounts
 from sandbox.acts import clock_state, perform
 from sandbox.answers import answer, json_object, of_http, told
 from sandbox.archive import Archive
-from sandbox.explanations import Explanations
 from sandbox.guard import Guard
 from sandbox.journal import Act, Exchange, Journal
 from sandbox.journey import Roads
-from sandbox.keepsakes import Keepsakes
 from sandbox.queries import entries, exchanges, known, seconds, totals
 from sandbox.room import Room
+from sandbox.routes import control_routes
 from sandbox.spread import Elsewhere, handed_on, search, settle
 from sandbox.switchboard import Switchboard
 
@@ -244,50 +242,3 @@ def control_app(control: Control) -> ASGIApp:
     return Guard(
         Starlette(exception_handlers=handlers, routes=control_routes(control)), control.token
     )
-
-
-def control_routes(control: Control) -> list[Route]:
-    """Every route of the control API."""
-    one, kept = "/accounts/{vendor}/{key}", Keepsakes(control)
-    return [
-        *_routes("/health", GET=control.health),
-        *_routes("/accounts", GET=control.list_accounts),
-        *_routes(one, GET=control.show_account),
-        *_routes(f"{one}/ledger", GET=control.ledger),
-        *_routes(f"{one}/exchanges", GET=control.exchanges),
-        *_routes(f"{one}/clock", GET=control.show_clock, POST=control.turn_clock),
-        *_routes(
-            f"{one}/faults",
-            GET=control.show_faults,
-            POST=control.add_fault,
-            DELETE=control.clear_faults,
-        ),
-        *_routes(f"{one}/settings", GET=control.show_settings, PATCH=control.change_settings),
-        *_routes(f"{one}/profile", GET=control.show_profile, PUT=control.change_profile),
-        *_routes(f"{one}/reset", POST=control.reset),
-        *_routes(f"{one}/snapshot", GET=kept.take, POST=kept.restore),
-        *_routes(f"{one}/coverage", GET=kept.coverage_of),
-        *_routes(f"{one}/deliveries", GET=control.show_deliveries),
-        *_routes(f"{one}/webhooks", GET=control.show_webhooks),
-        *_routes(f"{one}/webhooks/resend", POST=control.resend_webhook),
-        *_routes(f"{one}/dashboard/{{name}}", POST=control.dashboard),
-        *_routes("/exchanges", GET=control.all_exchanges),
-        *_routes("/coverage/{vendor}", GET=kept.coverage),
-        *_routes("/exchanges/{id}", GET=control.exchange),
-        *_routes("/rules", GET=control.rules),
-        *_routes("/openapi.json", GET=control.openapi),
-        *_explained(one, Explanations(control)),
-    ]
-
-
-def _explained(one: str, why: Explanations) -> Iterable[Route]:
-    yield from _routes(f"{one}/events/{{id:path}}/journey", GET=why.journey)
-    yield from _routes("/playground", POST=why.play)
-
-
-def _routes(path: str, **methods: Callable[[Request], Awaitable[Response]]) -> Iterable[Route]:
-    async def endpoint(request: Request) -> Response:
-        # Starlette answers HEAD wherever it answers GET, and leaves the body out.
-        return await methods["GET" if request.method == "HEAD" else request.method](request)
-
-    return [Route(path, endpoint, methods=list(methods))]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
@@ -76,6 +76,12 @@ class Forwarding:
             return None
         key = to.key or _Origins(self.accounts).key(origin_of(source), vendor)
         return self.accounts.find(vendor, key)
+
+    def pending(self, source: Account) -> Iterator[datetime]:
+        """When deliveries of a source key are tried again, of those that wait for it."""
+        for delivery in self.forwarder.deliveries(origin_of(source)):
+            if delivery.due is not None and not delivery.settled:
+                yield delivery.due
 
     def forget(self, source: Account) -> None:
         """Send none of a source key's pending deliveries, and tell of none that were made."""

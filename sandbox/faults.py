@@ -181,6 +181,10 @@ class Faults:
         """Each fault with how many times it is still to strike; None is without end."""
         return [(pending.fault, pending.left) for pending in self._pending]
 
+    def spans(self) -> list[tuple[datetime | None, datetime | None]]:
+        """When each begins and ends to strike, where that is by the clock."""
+        return [(pending.begins, pending.ends) for pending in self._pending]
+
     def strike(self, endpoint: str | None, now: datetime) -> Fault | None:
         """The fault for this request, counted down; None for most."""
         return self._struck(

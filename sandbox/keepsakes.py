@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -15,7 +15,7 @@ from sandbox.answers import answer, json_object
 from sandbox.coverage import coverage
 from sandbox.journal import Act
 from sandbox.reports.document import covered
-from sandbox.snapshot import read, restore, take
+from sandbox.snapshot import Restored, read, restore, take
 
 if TYPE_CHECKING:
     from sandbox.control import Control
@@ -35,7 +35,11 @@ class Keepsakes:
 
     async def restore(self, request: Request) -> Response:
         document = await json_object(request)
-        snapshot, account = read(document), self._control.open(request)
+        return answer(asdict(await self.bring_back(self._control.open(request), document)))
+
+    async def bring_back(self, account: Account, document: Mapping[str, Any]) -> Restored:
+        """Make an account what a snapshot says, durably. Raises BadSnapshot, with nothing done."""
+        snapshot = read(document)
         now = account.clock.now()
         done = restore(snapshot, account, self._board)
         if self._control.archive is not None:
@@ -43,7 +47,7 @@ class Keepsakes:
             await self._control.archive.written()
         if self._control.forget is not None:
             self._control.forget(account)
-        return answer(asdict(done))
+        return done
 
     async def coverage_of(self, request: Request) -> Response:
         account = self._control.opened(request)

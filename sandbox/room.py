@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from contracts.model import Contract, Endpoint, Violation
 from sandbox.auth import Problem
@@ -17,7 +17,7 @@ from sandbox.webhooks import Post
 if TYPE_CHECKING:
     from sandbox.account import Account, Accounts
 
-__all__ = ["Call", "Dashboard", "Operation", "Room", "Words"]
+__all__ = ["Call", "Dashboard", "Operation", "Room", "Shelf", "Words"]
 
 
 @dataclass(slots=True)
@@ -42,6 +42,25 @@ Tenant = Callable[[str, "Accounts"], str | None]
 Elapse = Callable[["Account", datetime], Sequence[tuple[datetime, Effects]]]
 Dress = Callable[["Account", Endpoint | None, Reply, datetime], Reply]
 Dashboard = Callable[["Account", Mapping[str, Any], datetime], Any]
+Shelves = Callable[["Account", datetime], "Sequence[Shelf]"]
+Thing = TypeVar("Thing")
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """Things of one kind that a vendor keeps: what they are called, how many there are, and each
+    by the fields that tell it from others, the first of which is its name."""
+
+    name: str
+    count: int
+    rows: Iterator[Mapping[str, Any]]
+
+    @classmethod
+    def of(
+        cls, name: str, things: Collection[Thing], told: Callable[[Thing], Mapping[str, Any]]
+    ) -> Shelf:
+        """Nothing is read of a thing before somebody looks at it."""
+        return cls(name, len(things), map(told, things))
 
 
 class Words(Protocol):
@@ -70,6 +89,10 @@ def _held(_: Request, __: Endpoint) -> bool:
     return False
 
 
+def _bare(_: Account, __: datetime) -> Sequence[Shelf]:
+    return ()
+
+
 def _nothing(_: Any, __: Endpoint) -> Sequence[Usage]:
     return ()
 
@@ -90,7 +113,8 @@ class Room:
     by then, and says what it did to the ledger and when: the same whenever it is asked. `dress`
     gives a reply, whoever made it, what the account's settings and the time add to it or change.
     `tenant` tells the key of the account that another kind of credential, of an endpoint that takes
-    those, belongs to; None where it is nobody's.
+    those, belongs to; None where it is nobody's. `shelves` is what a person would find listed at
+    the vendor's web page.
     """
 
     contract: Contract
@@ -109,6 +133,7 @@ class Room:
     elapse: Elapse | None = None
     dress: Dress | None = None
     tenant: Tenant | None = None
+    shelves: Shelves = _bare
 
     def body(self, endpoint: Endpoint, request: Request) -> Any:
         """The body of a request as this endpoint reads it. Raises Unreadable."""

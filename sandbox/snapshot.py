@@ -24,7 +24,7 @@ from sandbox.journal import Act, Exchange, Noted
 from sandbox.switchboard import Switchboard
 from sandbox.written import STEP, Step, keyed, step, written
 
-__all__ = ["BadSnapshot", "Restored", "Snapshot", "read", "restore", "take"]
+__all__ = ["BadSnapshot", "Restored", "Snapshot", "read", "restore", "take", "twin"]
 
 FORMAT = 1
 SHAPE = Schema(
@@ -124,6 +124,16 @@ def restore(snapshot: Snapshot, account: Account, switchboard: Switchboard) -> R
     except (MeterboxError, ValueError, TypeError, KeyError, OverflowError) as fault:
         raise BadSnapshot(f"The snapshot cannot be brought back: {fault}") from fault
     return again.on(account)
+
+
+def twin(account: Account, switchboard: Switchboard) -> tuple[Account, Restored]:
+    """The account once more, where nobody sees it and nobody is told of anything: what is done to
+    it is done to no other. Raises Dropped or BadSnapshot."""
+    snapshot = read(take(account, switchboard.added))
+    apart = Accounts({account.vendor: account.room}, source=account.clock.machine)
+    again = _Again(snapshot, Desk(account.room, apart), switchboard)
+    other = apart.open(account.vendor, account.key)
+    return other, again.on(other)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from sandbox.amberflo.ingestion import Ingest, count
 from sandbox.amberflo.objections import waived
 from sandbox.amberflo.rules import State
 from sandbox.amberflo.salvage import salvage
+from sandbox.amberflo.shelves import shelves
 from sandbox.body import content
 from sandbox.reply import Request
 from sandbox.room import Operation, Room
@@ -62,6 +63,7 @@ def create_room(contract: Contract) -> Room:
         salvage=salvage,
         waives=waived,
         unbound=_custom,
+        shelves=shelves,
     )
 
 

@@ -26,6 +26,7 @@ from sandbox.hyperline import (
 from sandbox.hyperline.dressing import dress
 from sandbox.hyperline.leniency import waives
 from sandbox.hyperline.salvage import count, lost, salvage
+from sandbox.hyperline.shelves import shelves
 from sandbox.hyperline.state import State
 from sandbox.idempotency import Policy, once
 from sandbox.reply import Decision, Refusal
@@ -100,6 +101,7 @@ def create_room(contract: Contract) -> Room:
         salvage=salvage,
         waives=waives,
         dress=dress,
+        shelves=shelves,
     )
 
 

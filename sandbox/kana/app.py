@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from contracts.conformance import violations
 from contracts.model import Contract, Endpoint, Violation
 from sandbox.kana import cli, dashboard, errors, mappings, rules, users
+from sandbox.kana.shelves import shelves
 from sandbox.kana.spelling import documented
 from sandbox.kana.state import Event, State, Terms
 from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
@@ -43,6 +44,7 @@ def create_room(contract: Contract) -> Room:
         always=((b"access-control-allow-origin", b"*"),),
         tenant=_tenant,
         elapse=mappings.elapse,
+        shelves=shelves,
     )
 
 

@@ -23,6 +23,7 @@ from sandbox.orb import (
     webhooks,
 )
 from sandbox.orb.rules import Ingestion, State, Terms, failures, ingest
+from sandbox.orb.shelves import shelves
 from sandbox.orb.store import Backfill
 from sandbox.reply import Decision, Effects, Refusal, Reply, Usage
 from sandbox.room import Call, Dashboard, Operation, Room
@@ -98,6 +99,7 @@ def create_room(contract: Contract) -> Room:
         salvage=_salvage,
         waives=_waives,
         elapse=backfills.elapse,
+        shelves=shelves,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.page import exchange, feed, journeys, ledger, playground, rules
+from sandbox.page import accounts, exchange, feed, journeys, ledger, playground, rules
 from sandbox.page.page import View
 
 __all__ = ["VIEWS"]
@@ -13,5 +13,6 @@ VIEWS: tuple[View, ...] = (
     journeys.VIEW,
     playground.VIEW,
     ledger.VIEW,
+    accounts.VIEW,
     rules.VIEW,
 )

@@ -17,6 +17,7 @@ from sandbox.segment.delivery import Source, instant, published
 from sandbox.segment.oauth import form, token
 from sandbox.segment.remarks import remarks
 from sandbox.segment.rules import DISCARD, State, Terms, barred, judge, sift, weigh
+from sandbox.segment.shelves import shelves
 
 __all__ = ["create_room"]
 
@@ -54,6 +55,7 @@ def create_room(contract: Contract) -> Room:
         readers={"token": form},
         always=CORS,
         tolerates=("refused",),
+        shelves=shelves,
     )
 
 

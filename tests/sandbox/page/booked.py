@@ -6,13 +6,19 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from tests.browsing import Visit
 from tests.sandbox.page.traffic import HOSTILE, Traffic
 
-__all__ = ["BOOKED", "START", "booked", "control"]
+__all__ = ["BOOKED", "START", "amiss", "booked", "control"]
 
 BOOKED = "page-ledger-0123456789"
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 METERS = ("api_call", "storage_gb", "seat")
+
+
+def amiss(visit: Visit) -> list[str]:
+    """What the browser found wrong, but for requests of a page that was left meanwhile."""
+    return [told for told in visit.complaints if not told.startswith("htmx:")]
 
 
 def control(sent: Traffic, path: str, body: Any = None, method: str = "POST") -> Any:

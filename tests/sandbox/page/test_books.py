@@ -11,7 +11,7 @@ from sandbox.app import create_app
 from sandbox.auth import handle
 from sandbox.server import Running
 from tests.browsing import MARKS, SIZES, THEMES, shoot, visiting
-from tests.sandbox.page.booked import BOOKED, booked, control
+from tests.sandbox.page.booked import BOOKED, amiss, booked, control
 from tests.sandbox.page.traffic import HOSTILE, Traffic
 
 pytestmark = MARKS
@@ -49,7 +49,7 @@ def test_each_view_is_accessible_and_asks_nobody_else(
         assert wide == []
         assert {name: wrong for name, wrong in found.items() if wrong} == {}
         assert visit.origins == {books.url}
-        assert visit.complaints == []
+        assert amiss(visit) == []
 
 
 def test_the_ledger_leads_down_to_the_exchange(browser: Browser, books: Traffic) -> None:
@@ -69,7 +69,7 @@ def test_the_ledger_leads_down_to_the_exchange(browser: Browser, books: Traffic)
         expect(page.locator("tbody tr")).to_have_count(len(late))
         page.locator("tbody tr a").first.click()
         page.wait_for_url(f"**/exchanges/{late[-1]['exchange']}")
-        assert visit.complaints == []
+        assert amiss(visit) == []
 
 
 def test_what_is_not_billed_has_a_reason(browser: Browser, books: Traffic) -> None:
@@ -102,7 +102,7 @@ def test_a_search_of_the_ledger_takes_names_as_text(browser: Browser, books: Tra
         expect(page.locator(".facts")).to_contain_text(HOSTILE[0])
         assert page.locator("main script, main img, main b, main [onload]").count() == 0
         assert page.title() == "Events · meterbox"
-        assert visit.complaints == []
+        assert amiss(visit) == []
 
 
 def test_rules_are_found_and_say_what_the_traffic_did(browser: Browser, books: Traffic) -> None:
@@ -124,7 +124,7 @@ def test_rules_are_found_and_say_what_the_traffic_did(browser: Browser, books: T
         rows.get_by_role("link", name="10 exchanges").click()
         page.wait_for_url("**/?rule=orb.ingest.grace-period")
         expect(page.locator("#rows > li.row")).to_have_count(10)
-        assert visit.complaints == []
+        assert amiss(visit) == []
 
 
 def test_more_rules_come_when_they_are_asked_for(browser: Browser, books: Traffic) -> None:
