@@ -80,7 +80,7 @@ def proxied(root: Path, folder: Path, *allowed: str, live_keys: bool = False) ->
 
 @pytest.fixture(scope="session")
 def proxy(acme_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxied]:
-    """One that passes on to `localhost.allowed.test`, for all tests of a worker."""
+    """One that passes on to `far.allowed.test`, for all tests of a worker."""
     with proxied(acme_root, tmp_path_factory.mktemp("authority"), "far.allowed.test") as found:
         yield found
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from select import select
 from threading import Thread
+from typing import Any
 
 import httpx
 import pytest
@@ -225,6 +226,31 @@ def test_this_machine_passes_through_a_tunnel_untouched(proxy: Proxied) -> None:
         while piece := wire.recv(65_536):
             got += piece
     assert got.startswith(b"HTTP/1.1 200 Connected\r\n\r\nHTTP/1.1 201 Created\r\n")
+
+
+@pytest.fixture
+def far(monkeypatch: pytest.MonkeyPatch) -> str:
+    """A host elsewhere, as far as anybody is told: its name leads back to this machine."""
+    lookup = socket.getaddrinfo
+
+    def asked(host: Any, *rest: Any, **more: Any) -> Any:
+        return lookup("127.0.0.1" if host in (name, name.encode()) else host, *rest, **more)
+
+    name = "far.allowed.test"
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    return name
+
+
+def test_an_allowed_host_passes_either_way(proxy: Proxied, caller: httpx.Client, far: str) -> None:
+    with site() as port:
+        clear = caller.post(f"http://{far}:{port}/x", content=b"a").json()
+        with proxy.wire() as wire:
+            wire.sendall(f"CONNECT {far}:{port} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            assert wire.recv(100) == b"HTTP/1.1 200 Connected\r\n\r\n"
+            wire.sendall(b"POST /y HTTP/1.1\r\nhost: z\r\ncontent-length: 0\r\n\r\n")
+            assert wire.recv(100).startswith(b"HTTP/1.1 201 Created\r\n")
+    assert (clear["path"], clear["body"]) == ("/x", "a")
+    assert clear["headers"]["host"] == f"{far}:{port}"
 
 
 def test_where_nobody_answers_the_caller_is_told(proxy: Proxied, caller: httpx.Client) -> None:
