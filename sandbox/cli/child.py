@@ -15,6 +15,7 @@ from contracts.model import MeterboxError
 __all__ = ["INTERRUPTED", "NotRun", "run"]
 
 INTERRUPTED = 130
+LOOK = 0.2
 NOT_FOUND, NOT_EXECUTABLE, KILLED = 127, 126, 128
 FORWARDED = tuple(
     getattr(signal, name)
@@ -53,10 +54,18 @@ class Child:
             raise NotRun(command[0], fault) from fault
         while self._pending:
             self._send(self._pending.pop(0))
-        code = self._process.wait()
+        code = self._ended()
         if self.interrupted:
             return INTERRUPTED
         return KILLED - code if code < 0 else code
+
+    def _ended(self) -> int:
+        """Look again and again: a signal may be given to another thread, and the handler runs in
+        this one between two steps only."""
+        assert self._process is not None
+        while True:
+            with suppress(subprocess.TimeoutExpired):
+                return self._process.wait(LOOK)
 
     def signalled(self, number: int, _: FrameType | None) -> None:
         """Pass a signal on, or keep it until there is somebody to pass it to."""

@@ -492,7 +492,7 @@ def more(*_):
     count += 1
 signal.signal(signal.SIGINT, more)
 pathlib.Path("ready").touch()
-until = time.monotonic() + 10
+until = time.monotonic() + 25
 while not count and time.monotonic() < until:
     time.sleep(0.02)
 time.sleep(0.3)
@@ -501,11 +501,12 @@ pathlib.Path("count").write_text(str(count))
 
 
 def test_what_a_terminal_sends_to_all_before_it_comes_once(tmp_path: Path) -> None:
+    command = [*PROGRAM, "exec", "--", sys.executable, "-c", COUNTING]
+    env = environment()
     pid, terminal = pty.fork()
     if pid == 0:
         os.chdir(tmp_path)
-        command = [*PROGRAM, "exec", "--", sys.executable, "-c", COUNTING]
-        os.execve(command[0], command, environment())
+        os.execve(command[0], command, env)
     try:
         appeared(tmp_path / "ready", full=False)
         os.write(terminal, b"\x03")
