@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 CONSTRAINTS := $(if $(CI),--constraint .ci/constraints.txt)
 PYTEST := $(BIN)/python -m pytest
 
-.PHONY: demo test node up check fix bench bench-spread bench-validate lock clean
+.PHONY: demo test node up check fix bench bench-spread bench-validate bench-page lock clean
 
 demo: $(VENV)/installed ## play Segment events through every vendor
 	@$(BIN)/meterbox demo
@@ -44,6 +44,9 @@ bench-spread: $(VENV)/installed ## measure several processes behind nginx; needs
 
 bench-validate: $(VENV)/installed ## measure checks of a million payloads against a floor
 	@$(BIN)/python -m tests.benchmarks.validate
+
+bench-page: $(VENV)/installed ## measure the page with 100,000 exchanges; needs Chromium
+	@$(BIN)/python -m tests.benchmarks.page
 
 lock: $(VENV)/installed ## take down the versions now installed, for CI
 	@$(BIN)/python -m pip freeze --exclude-editable > .ci/constraints.txt

@@ -29,11 +29,12 @@ __all__ = [
 Theme = Literal["light", "dark"]
 EVIL = "evil.example"
 CHROMIUM = shutil.which("chromium")
+AXE = Path(__file__).parent / "sandbox/page/node/node_modules/axe-core/axe.min.js"
 MARKS = [
     pytest.mark.browser,
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: .ci/chromium installs it"),
+    pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: make node"),
 ]
-AXE = Path(__file__).parent / "sandbox/page/node/node_modules/axe-core/axe.min.js"
 SIZES = (1440, 390)
 THEMES: tuple[Theme, Theme] = ("light", "dark")
 SCREENSHOTS = "METERBOX_SCREENSHOTS"

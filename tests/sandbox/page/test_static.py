@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from hashlib import sha256
 from pathlib import Path
 
@@ -52,3 +54,11 @@ def test_a_file_is_served_as_what_it_is(server: Running, http: httpx.Client, nam
 )
 def test_nothing_else_is(server: Running, http: httpx.Client, name: str) -> None:
     assert http.get(f"{server.url}{PAGE}/static/{name}").status_code == 404
+
+
+def test_who_does_not_open_the_page_does_not_wait_for_it() -> None:
+    asked = "import sys; import sandbox.app as app; app.create_app(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, timeout=60)
+    loaded = set(done.stdout.split())
+    assert "sandbox.app" in loaded, done.stderr
+    assert {name for name in loaded if name.startswith(("jinja2", "sandbox.page"))} == set()
