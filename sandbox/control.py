@@ -22,7 +22,6 @@ from sandbox.answers import answer, json_object, of_http, told
 from sandbox.archive import Archive
 from sandbox.guard import Guard
 from sandbox.journal import Act, Exchange, Journal
-from sandbox.journey import Roads
 from sandbox.queries import entries, exchanges, known, seconds, totals
 from sandbox.room import Room
 from sandbox.routes import control_routes
@@ -31,6 +30,7 @@ from sandbox.switchboard import Switchboard
 
 if TYPE_CHECKING:
     from sandbox.deliveries import Forwarding
+    from sandbox.journey import Roads
 
 __all__ = ["Control", "Deliveries", "control_app", "control_routes"]
 
@@ -56,6 +56,8 @@ class Control:
     @property
     def roads(self) -> Roads:
         """Where events may have left traces."""
+        from sandbox.journey import Roads
+
         assert self.switchboard is not None  # as the composition sees to
         return Roads(self.accounts, self.switchboard, self.forwarding)
 

@@ -1,4 +1,7 @@
-"""What the control API explains: an event's journey, and what would become of one."""
+"""What the control API explains: an event's journey, and what would become of one.
+
+What it takes for that is imported when somebody asks: who never does should not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,11 @@ from starlette.responses import Response
 
 from sandbox.answers import BadBody, answer, json_object
 from sandbox.clock import parse
-from sandbox.journey import NoEvent, journey
-from sandbox.playground import Play, played
 from sandbox.view import dumps
 
 if TYPE_CHECKING:
     from sandbox.control import Control
+    from sandbox.playground import Play
 
 __all__ = ["Explanations"]
 
@@ -28,6 +30,8 @@ class Explanations:
         self._control = control
 
     async def journey(self, request: Request) -> Response:
+        from sandbox.journey import NoEvent, journey
+
         source = self._control.opened(request)
         try:
             return answer(journey(source, request.path_params["id"], self._control.roads))
@@ -35,6 +39,8 @@ class Explanations:
             raise HTTPException(404, str(fault)) from fault
 
     async def play(self, request: Request) -> Response:
+        from sandbox.playground import played
+
         return answer(await played(_play(await json_object(request)), self._control.accounts.rooms))
 
 
@@ -46,6 +52,8 @@ def _play(given: dict[str, Any]) -> Play:
             raise BadBody(f"{name}: is not one of {', '.join(forms)} and payload, or not its type.")
     if ("text" in given) == ("payload" in given):
         raise BadBody("Give one of payload and text, which is a payload as JSON text.")
+    from sandbox.playground import Play
+
     text = given["text"] if "text" in given else dumps(given["payload"]).decode()
     settings = given.get("settings", {})
     if not all(isinstance(own, dict) for own in settings.values()):

@@ -48,6 +48,7 @@ DEEPEST = 40
 LOST = ("reset", "lost-reply", "reset-after", "late-reply", "delay")
 """Faults after which whoever asked may have no answer."""
 WORDS = {"unmatched": "not counted", "rejected": "refused"}
+STANDINGS = {"pending": "waiting", "retry": "waiting", "filtered": "not sent"}
 ENDS = {"dead": "dead letter", "refused": "refused"}
 FILTERED = "segment.delivery.integrations"
 
@@ -131,7 +132,7 @@ def findings(wrong: Iterable[Violation], contract: Contract, veil: Veil) -> list
             "source": one.source,
             "confidence": one.confidence,
             "read": one.read,
-            "fix": veil.text(one.fix),
+            "fix": veil.text(one.fix if not one.fix.startswith("change ") else ""),
         }
         for one in told
     ]
@@ -261,12 +262,12 @@ def standing(lane: Mapping[str, Any]) -> str:
     refused, delivery = lane["translation"]["refused"], lane["delivery"]
     if lane["ledger"]["billed"]:
         return "billed"
-    if refused is not None or delivery == "filtered":
-        unsupported = refused is not None and refused["unsupported"]
-        return "not taken" if unsupported else "not sent"
+    if refused is not None:
+        meant = "kept back" if refused["rule"] == FILTERED else "not sent"
+        return "not taken" if refused["unsupported"] else meant
     if delivery is None:
         return "not forwarded"
-    return "waiting" if delivery in ("pending", "retry") else _ended(lane)
+    return STANDINGS.get(delivery) or _ended(lane)
 
 
 def _ended(lane: Mapping[str, Any]) -> str:

@@ -116,10 +116,13 @@ def shown(told: Mapping[str, Any]) -> dict[str, Any]:
     made = told["intake"] or {"arrivals": (), "sent": None, "published": None, "changes": ()}
     event = made["published"] or made["sent"] or {}
     found = [one for arrival in made["arrivals"][:1] for one in _moved(arrival)]
+    # What an event that was published is told of is no fault, and not put in the way.
+    wrong = found if made["published"] is None else []
     return {
         "title": " ".join(str(event.get(name) or "") for name in ("type", "event")).strip(),
         "customer": event.get("userId") or event.get("anonymousId"),
-        "sent": None if made["sent"] is None else tree(made["sent"], _anchored(found, "sent")),
+        "sent": None if made["sent"] is None else tree(made["sent"], _anchored(wrong, "sent")),
+        "notes": [] if wrong else found,
         "published": None if made["published"] is None else tree(made["published"]),
         "changes": [_change(change) for change in made["changes"]],
         "lanes": [_dressed(lane) for lane in told["lanes"]],

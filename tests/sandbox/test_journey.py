@@ -96,6 +96,11 @@ def test_the_trace_tells_which_field_made_which(roads: Roads) -> None:
     assert "$.properties.featureId" in made["dropped"]
     assert made["requests"][0]["body"]["events"][0]["idempotency_key"] == "m-1"
     assert made["requests"][0]["findings"] == []
+    # Kana is sent the whole call; what it reads of it is told by the rule that says so.
+    whole = lanes(roads.journey("m-1"))["kana"]["translation"]["trace"]
+    told = {one["field"]: one["rule"] for one in whole}
+    assert (told["userId"], told["channel"]) == ("kana.segment.user", "kana.segment.body")
+    assert len(told) == len(whole)
 
 
 @pytest.mark.parametrize(
@@ -118,7 +123,7 @@ def test_what_was_not_sent_says_why_where_and_by_which_rule(
 
 def test_what_is_kept_back_from_a_destination_says_so(roads: Roads) -> None:
     told = roads.journey("kept-back")
-    assert standings(told) == {**dict.fromkeys(DESTINATIONS, "not sent"), "orb": "billed"}
+    assert standings(told) == {**dict.fromkeys(DESTINATIONS, "kept back"), "orb": "billed"}
     refused = lanes(told)["kana"]["translation"]["refused"]
     assert refused["reason"] == "integrations.All is false"
     assert lanes(told)["kana"]["delivery"] == "filtered"
@@ -141,6 +146,7 @@ def test_an_event_of_a_batch_is_told_by_its_place(roads: Roads) -> None:
 
 
 def test_an_event_that_the_source_named_is_found_by_that_name(roads: Roads, quiet: Roads) -> None:
+    quiet.send(event(""))  # the names that are made are not those of a new account
     for asked in (roads, quiet):
         exchange = asked.send(event("c-1"), event(""), event("c-2"))
         told = asked.http.get(f"/_meterbox/exchanges/{exchange}").json()
@@ -168,6 +174,19 @@ def test_without_a_forwarder_it_is_told_what_would_be_sent(quiet: Roads) -> None
     ]
 
 
+def test_what_left_is_told_by_the_switches_of_the_account(quiet: Roads) -> None:
+    at = f"/_meterbox/accounts/segment/{KEY}"
+    told = {}
+    for winner in ("batch", "call"):
+        quiet.http.patch(f"{at}/settings", json={"segment.batch.merge": winner}).raise_for_status()
+        one, other = (event(f"{n}-{winner}", context={"locale": "call"}) for n in range(2))
+        body = {"batch": [one, other], "context": {"locale": "batch"}}
+        quiet.http.post("/segment/v1/batch", json=body, auth=(KEY, "")).raise_for_status()
+        published = quiet.journey(f"1-{winner}")["intake"]["published"]
+        told[winner] = published["context"]["locale"]
+    assert told == {"batch": "batch", "call": "call"}
+
+
 def test_no_key_is_told(roads: Roads) -> None:
     roads.send(
         event("secret", properties={"value": 1, "note": f"my key is {KEY}", "password": "p"})
@@ -188,7 +207,7 @@ def test_an_event_that_nobody_sent_is_no_journey(roads: Roads, name: str) -> Non
 
 def test_what_is_nested_deeply_is_told_all_the_same(roads: Roads) -> None:
     deep: Any = 1
-    for _ in range(200):
+    for _ in range(247):
         deep = [deep]
     roads.send(event("deep", properties={"value": 1, "deep": deep}))
     roads.settled("deep")

@@ -170,14 +170,18 @@ def test_no_account_is_touched() -> None:
         transport = httpx.ASGITransport(app=sandbox)
         async with httpx.AsyncClient(transport=transport, base_url="http://localhost") as client:
             answer = await client.post("/_meterbox/playground", json={"payload": call()})
-            odd = await client.post("/_meterbox/playground", json={"payload": 1, "text": "1"})
+            both = {"payload": call(), "text": "{}"}
+            odd = [
+                (await client.post("/_meterbox/playground", json=one)).status_code
+                for one in (both, {}, {"text": 1}, {"text": "{}", "at": "now"}, {"txt": "{}"})
+            ]
             accounts = (await client.get("/_meterbox/accounts")).json()["accounts"]
             return answer.json(), odd, accounts, sandbox.accounts.feed.next
 
     told, odd, accounts, after = asyncio.run(run())
     assert conforms(told, "Play") == []
     assert told["lanes"] != []
-    assert odd.status_code == 400
+    assert odd == [400] * 5
     assert accounts == []
     assert after == 1
 
