@@ -114,10 +114,10 @@ def test_what_one_field_became_is_shown_everywhere(browser: Browser, roads: Road
 
 
 def test_what_an_event_says_is_text(browser: Browser, roads: Roads) -> None:
-    names = ["".join(HOSTILE[:4]), "".join(HOSTILE[4:])]
+    names, every = (HOSTILE[2], HOSTILE[5], HOSTILE[6]), "".join(HOSTILE)
     for name in names:
-        evil = {name: name, "value": 1}
-        roads.send(event(name, event=name, userId=name, properties=evil, context={name: name}))
+        evil = {every: every, "value": 1}
+        roads.send(event(name, event=every, userId=every, properties=evil, context={every: every}))
     with visiting(browser) as visit:
         page = visit.page
         for name in names:
