@@ -15,7 +15,7 @@ from sandbox.faults import Fault
 from sandbox.profile import profile
 from sandbox.scenario import preset
 
-__all__ = ["ACTS", "clock_state", "perform"]
+__all__ = ["ACTS", "YEARS", "clock_state", "perform"]
 
 Arguments = Mapping[str, Any]
 Act = Callable[[Account, Arguments, datetime], Any]

@@ -31,9 +31,20 @@ async def json_object(request: Request) -> dict[str, Any]:
         given = orjson.loads(raw) if raw else {}
     except orjson.JSONDecodeError as fault:
         raise BadBody(f"The body is not JSON: {fault}.") from fault
+    if not _writable(given):
+        raise BadBody("The body is nested too deeply.")
     if not isinstance(given, dict):
         raise BadBody(f"The body is not a JSON object but {raw[:40]!r}.")
     return given
+
+
+def _writable(given: Any) -> bool:
+    """Whether it can be written down again: orjson reads deeper nesting than it writes."""
+    try:
+        orjson.dumps(given)
+    except orjson.JSONEncodeError:
+        return False
+    return True
 
 
 async def told(_: Request, fault: Exception) -> Response:

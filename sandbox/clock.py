@@ -90,8 +90,8 @@ class Clock:
     @state.setter
     def state(self, state: dict[str, Any]) -> None:
         frozen = state["frozen"]
-        self._frozen = None if frozen is None else datetime.fromisoformat(frozen)
-        self._ahead = timedelta(seconds=state["ahead"])
+        stands = None if frozen is None else parse(frozen)
+        self._frozen, self._ahead = stands, timedelta(seconds=state["ahead"])
         self._tell()
 
     def _tell(self) -> None:

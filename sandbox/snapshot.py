@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from contracts import durations
@@ -16,13 +16,13 @@ from contracts.conformance import violations
 from contracts.model import MeterboxError
 from contracts.schema import Schema
 from sandbox.account import Account, Accounts, Origin
-from sandbox.acts import ACTS, perform
+from sandbox.acts import ACTS, YEARS, perform
 from sandbox.auth import Credential
 from sandbox.clock import iso
 from sandbox.exchange import Desk
 from sandbox.journal import Act, Exchange, Noted
 from sandbox.switchboard import Switchboard
-from sandbox.written import STEP, Step, keyed, step, written
+from sandbox.written import STEP, Step, done, keyed, places, step, written
 
 __all__ = ["BadSnapshot", "Restored", "Snapshot", "read", "restore", "take", "twin"]
 
@@ -78,7 +78,7 @@ class Restored:
 def take(account: Account, elsewhere: Container[str] = ()) -> dict[str, Any]:
     """The account as JSON; refusals at paths of `elsewhere`, which no vendor's rule decided on,
     are left out and counted. Raises Dropped when the journal no longer holds all that came."""
-    whole = list(account.journal.whole())
+    whole, hidden = list(account.journal.whole()), places(account.key)
     kept = [what for what in whole if not _astray(what, elsewhere)]
     settings = {
         rule: durations.text(value) if isinstance(value, timedelta) else value
@@ -92,7 +92,7 @@ def take(account: Account, elsewhere: Container[str] = ()) -> dict[str, Any]:
         "settings": settings,
         "profile": account.origin.profile,
         "clock": account.clock.state,
-        "history": [written(what, account) for what in kept],
+        "history": [written(what, account, hidden) for what in kept],
         "left_out": len(whole) - len(kept),
     }
 
@@ -104,6 +104,9 @@ def read(document: Any) -> Snapshot:
     try:
         origin = Origin(document["seed"], document["settings"], document["profile"])
         history = tuple(map(step, document["history"]))
+        odd = [given.at for given in history if given.at.year not in YEARS]
+        if odd:
+            raise ValueError(f"no account lived at {odd[0].isoformat()}")
     except (ValueError, TypeError, MeterboxError) as fault:
         raise BadSnapshot(f"This is no snapshot of an account: {fault}") from fault
     return Snapshot(document["vendor"], origin, dict(document["clock"]), history)
@@ -121,8 +124,8 @@ def restore(snapshot: Snapshot, account: Account, switchboard: Switchboard) -> R
     again = _Again(snapshot, Desk(account.room, apart), switchboard)
     try:
         again.on(apart.open(account.vendor, account.key))
-    except (MeterboxError, ValueError, TypeError, KeyError, OverflowError) as fault:
-        raise BadSnapshot(f"The snapshot cannot be brought back: {fault}") from fault
+    except Exception as fault:  # acts get what their own door would not have let in
+        raise BadSnapshot(f"The snapshot cannot be brought back: {_told(fault)}") from fault
     return again.on(account)
 
 
@@ -148,21 +151,30 @@ class _Again:
     def on(self, account: Account) -> Restored:
         account.reset(self.snapshot.origin)
         exchanges = different = 0
-        for given in self.snapshot.history:
+        for number, given in enumerate(self.snapshot.history):
             if isinstance(given.what, Act):
-                self._done(given.what, given, account)
+                self._done(number, given.what, given.at, account)
             else:
                 exchanges += 1
                 different += not self._same(given, account)
         account.clock.state = self.snapshot.clock
-        account.clock.now()  # which fails where no time is so far ahead
+        self._possible(account)
         account.webhooks.withhold()
         return Restored(exchanges, len(self.snapshot.history) - exchanges, different)
 
-    def _done(self, act: Act, given: Step, account: Account) -> None:
-        if act.name not in ACTS:
-            raise BadSnapshot(f"there is no act {act.name!r}")
-        perform(account, act.name, act.arguments, given.at)
+    def _done(self, number: int, act: Act, at: datetime, account: Account) -> None:
+        try:
+            if act.name not in ACTS:
+                raise BadSnapshot(f"there is no act {act.name!r}")
+            perform(account, act.name, done(act, account.key).arguments, at)
+            self._possible(account)
+        except Exception as fault:
+            raise BadSnapshot(f"$.history[{number}]: {_told(fault)}") from fault
+
+    def _possible(self, account: Account) -> None:
+        """Nothing that is reckoned from a time within these years is outside of the calendar."""
+        if account.clock.now().year not in YEARS:
+            raise BadSnapshot(f"the clock is set outside of the years {YEARS[0]} to {YEARS[-1]}")
 
     def _same(self, given: Step, account: Account) -> bool:
         """Carry out one request again, as the account's; whether its answer is the one before."""
@@ -174,6 +186,12 @@ class _Again:
         found = Credential(account.key)
         made = self.desk.settle(account, request, place.methods, found, given.fault, given.at)
         return (made.reply.status, made.reply.body) == answer
+
+
+def _told(fault: Exception) -> str:
+    if isinstance(fault, MeterboxError):
+        return str(fault)
+    return f"what is given does not fit ({type(fault).__name__}: {fault})"
 
 
 def _astray(what: Exchange | Noted, elsewhere: Container[str]) -> bool:

@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from sandbox.auth import redacted
 
-__all__ = ["SHOWN", "Veil", "named_secret", "secret_header"]
+__all__ = ["SHOWN", "Veil", "named_secret", "secret_header", "spellings"]
 
 SHOWN = 1024 * 1024
 """Bytes of a body that are shown."""
@@ -55,7 +55,7 @@ class Veil:
             written: redacted(secret)
             for secret in self._secrets
             if len(secret) >= LEAST
-            for written in _spellings(secret)
+            for written in spellings(secret)
         }
         # The longest first: one may be a part of another.
         self._written = sorted(self._masks, key=len, reverse=True)
@@ -151,11 +151,12 @@ def _across(text: AnyStr, end: int, secret: AnyStr) -> int:
     return text.find(secret, max(0, end - len(secret) + 1), end + len(secret) - 1)
 
 
-def _spellings(secret: str) -> set[str]:
+def spellings(secret: str) -> set[str]:
     """A secret as it is written in texts, addresses, JSON, messages and bytes of a header."""
     written = {secret, quote(secret), quote(secret, safe=""), quote_plus(secret)}
     written |= {json.dumps(secret, ensure_ascii=plain)[1:-1] for plain in (True, False)}
     written |= {repr(secret)[1:-1], secret.encode("utf-8", "replace").decode("latin-1")}
+    written |= {secret.replace("/", "\\/")}  # as PHP writes JSON
     with suppress(UnicodeError):
         written.add(secret.encode("latin-1").decode())
     return written

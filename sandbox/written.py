@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any
@@ -14,13 +14,15 @@ from sandbox.body import Unreadable, content
 from sandbox.faults import Fault
 from sandbox.journal import Act, Exchange, Noted
 from sandbox.reply import Request
-from sandbox.veil import secret_header
+from sandbox.veil import secret_header, spellings
 
-__all__ = ["STEP", "Step", "keyed", "step", "written"]
+__all__ = ["STEP", "Places", "Step", "done", "keyed", "places", "step", "written"]
 
 KEY, ENDING = "{{key}}", "{{key-ending}}"
 """Stand where the key was, or what follows its first word."""
 LEAST = 4  # A shorter key is no secret, and may be a part of anything.
+LONG = 16  # Nobody's words hold one that is so long, unless it is meant.
+Places = Sequence[tuple[re.Pattern[bytes], bytes]]
 ZIPPED = (b"gzip", b"x-gzip")
 TEXT = {"type": "string"}
 BYTES = {
@@ -32,6 +34,7 @@ STEP = {
     "properties": {
         "at": TEXT,
         "act": TEXT,
+        "arguments": {"type": "object"},
         "method": TEXT,
         "path": TEXT,
         "query": TEXT,
@@ -61,16 +64,28 @@ class Step:
     answer: tuple[int, bytes] = (0, b"")
 
 
-def written(what: Exchange | Noted, account: Account) -> dict[str, Any]:
-    """An exchange or an act of an account."""
+def places(key: str) -> Places:
+    """What is not to be read, however it is written, and what stands for it."""
+    ending = key.partition("_")[2]
+    found = [(key, KEY), (ending, ENDING)]
+    return [
+        (re.compile(_pattern(secret)), place.encode())
+        for secret, place in found
+        if len(secret) >= LEAST
+    ]
+
+
+def written(what: Exchange | Noted, account: Account, places: Places) -> dict[str, Any]:
+    """An exchange or an act of an account, with what stands in the `places` of its key."""
     if isinstance(what, Noted):
-        return {"at": what.at.isoformat(), "act": what.act.name, "arguments": what.act.arguments}
-    request, places = _unzipped(what.request), _places(account)
+        given = _told(what.act.arguments, lambda raw: _hidden(raw, places))
+        return {"at": what.at.isoformat(), "act": what.act.name, "arguments": given}
+    request = _unzipped(what.request)
     return {
         "at": what.at.isoformat(),
         "method": request.method,
-        "path": _hidden(request.path, places),
-        "query": _hidden(request.query_string.decode("latin-1"), places),
+        "path": _hidden(request.path.encode(), places).decode(),
+        "query": _hidden(request.query_string, places).decode("latin-1"),
         "headers": list(_headers(request, account, what.endpoint, places)),
         "body": _plain(request.body, places),
         "fault": None if what.fault is None else asdict(what.fault),
@@ -82,13 +97,21 @@ def written(what: Exchange | Noted, account: Account) -> dict[str, Any]:
 def step(document: Mapping[str, Any]) -> Step:
     """What `written` wrote, of the shape STEP. Raises ValueError, TypeError or MeterboxError."""
     at = datetime.fromisoformat(document["at"])
+    if at.tzinfo is None:
+        raise ValueError(f"{document['at']!r} is a time of no zone")
     if "act" in document:
         return Step(at, Act(document["act"], document["arguments"]))
     fault = None if document.get("fault") is None else Fault(**document["fault"])
-    headers = {k.encode("latin-1"): v.encode("latin-1") for k, v in document["headers"]}
+    given = ((name.lower(), value) for name, value in document["headers"])
+    headers = {name.encode("latin-1"): value.encode("latin-1") for name, value in given}
     query, body = document["query"].encode("latin-1"), _bytes(document["body"])
     request = Request(document["method"], document["path"], query, headers, body)
     return Step(at, request, fault, (document["status"], _bytes(document["reply"])))
+
+
+def done(act: Act, key: str) -> Act:
+    """An act with a key where one was."""
+    return replace(act, arguments=_told(act.arguments, lambda raw: _put(raw, key)))
 
 
 def keyed(given: Step, key: str) -> tuple[Request, tuple[int, bytes]]:
@@ -106,7 +129,7 @@ def keyed(given: Step, key: str) -> tuple[Request, tuple[int, bytes]]:
 
 
 def _headers(
-    request: Request, account: Account, endpoint: str | None, places: Mapping[str, str]
+    request: Request, account: Account, endpoint: str | None, places: Places
 ) -> Iterator[list[str]]:
     """Without those that hold secrets, but for credentials of another kind that an endpoint asks
     for, such as the one of a user."""
@@ -114,7 +137,7 @@ def _headers(
     for raw, value in request.headers.items():
         name = raw.decode("latin-1")
         if not secret_header(name) or (known and name == "authorization"):
-            yield [name, _hidden(value.decode("latin-1"), places)]
+            yield [name, _hidden(value, places).decode("latin-1")]
 
 
 def _unzipped(request: Request) -> Request:
@@ -129,17 +152,19 @@ def _unzipped(request: Request) -> Request:
     return replace(request, headers=headers, body=plain)
 
 
-def _places(account: Account) -> dict[str, str]:
-    """What is not to be read, and what stands for it."""
-    ending = account.key.partition("_")[2]
-    found = {account.key: KEY, ending: ENDING}
-    return {secret: place for secret, place in found.items() if len(secret) >= LEAST}
+def _pattern(secret: str) -> bytes:
+    """Any spelling of a secret; of a short one only where it is not a part of a word."""
+    written = sorted((s.encode("utf-8", "replace") for s in spellings(secret)), key=len)
+    either = b"|".join(map(re.escape, reversed(written)))
+    if len(secret) >= LONG:
+        return either
+    return rb"(?<![A-Za-z0-9])(?:" + either + rb")(?![A-Za-z0-9])"
 
 
-def _hidden(text: str, places: Mapping[str, str]) -> str:
-    for secret, place in places.items():
-        text = re.sub(rf"(?<![A-Za-z0-9]){re.escape(secret)}(?![A-Za-z0-9])", place, text)
-    return text
+def _hidden(raw: bytes, places: Places) -> bytes:
+    for pattern, place in places:
+        raw = pattern.sub(place, raw)
+    return raw
 
 
 def _put(raw: bytes, key: str) -> bytes:
@@ -147,10 +172,20 @@ def _put(raw: bytes, key: str) -> bytes:
     return raw.replace(ENDING.encode(), key.partition("_")[2].encode())
 
 
-def _plain(body: bytes, places: Mapping[str, str]) -> str | dict[str, str]:
+def _told(node: Any, change: Callable[[bytes], bytes]) -> Any:
+    """A JSON value with its texts changed."""
+    if isinstance(node, str):
+        return change(node.encode()).decode()
+    if isinstance(node, Mapping):
+        return {_told(name, change): _told(value, change) for name, value in node.items()}
+    return [_told(item, change) for item in node] if isinstance(node, list) else node
+
+
+def _plain(body: bytes, places: Places) -> str | dict[str, str]:
     """Text where it is text, and otherwise base64."""
+    body = _hidden(body, places)
     try:
-        return _hidden(body.decode(), places)
+        return body.decode()
     except UnicodeDecodeError:
         return {"base64": base64.b64encode(body).decode()}
 

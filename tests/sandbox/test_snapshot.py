@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gzip
 import json
 import re
@@ -10,6 +11,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -20,8 +22,9 @@ from contracts.model import Contract
 from contracts.reader import read as contract_of
 from contracts.reader import vendors
 from sandbox.account import Account
+from sandbox.acts import perform
 from sandbox.app import Options, Sandbox, create_app
-from sandbox.journal import Dropped, Journal
+from sandbox.journal import Dropped, Journal, Noted
 from sandbox.snapshot import Restored, read, restore, take
 from sandbox.verifying.indoors import Indoors, Room
 from sandbox.verifying.playing import Player
@@ -109,6 +112,27 @@ def test_no_key_is_in_the_file(ask: Ask, at: str, key: str) -> None:
     assert written.count("{{key}}") >= 3
 
 
+def test_no_spelling_of_the_key_is_in_the_file(acme: Sandbox) -> None:
+    """As addresses, JSON and what is no text write it, nor within a word where it is long."""
+    key = "ak_live/0123456789+abcdef=="
+    account = acme.accounts.open("acme", key)
+    inner = key.removeprefix("ak_").encode()
+    odd = [quote(key, safe="").encode(), key.replace("/", "\\/").encode(), b"\\n" + key.encode()]
+    for body in [*odd, b"x" + inner, b"\xff " + key.encode()]:
+        asyncio.run(sent(acme, key, body))
+    perform(account, "dashboard", {"name": "note", "arguments": {"id": "e", "about": key}}, NOW)
+    taken = take(account)
+    seen = json.dumps(taken).encode()
+    raw = [base64.b64decode(one["body"]["base64"]) for one in taken["history"][-2:-1]]
+    for text in (seen, *raw):
+        assert inner not in text
+        assert b"0123456789" not in text
+    other = acme.accounts.open("acme", "ak_other_key")
+    restore(read(json.loads(seen)), other, acme.switchboard)
+    told = [noted for noted in other.journal.whole() if isinstance(noted, Noted)]
+    assert told[0].act.arguments["arguments"] == {"id": "e", "about": "ak_other_key"}
+
+
 def test_what_begins_like_the_key_is_left_as_it_is(acme: Sandbox) -> None:
     account = acme.accounts.open("acme", "ak_test")
     events = json.dumps({"events": [usage("ak_testing"), usage("ak_test")]})
@@ -118,10 +142,21 @@ def test_what_begins_like_the_key_is_left_as_it_is(acme: Sandbox) -> None:
     assert '\\"ak_test\\"' not in written
 
 
-async def sent(acme: Sandbox, key: str, content: str) -> httpx.Response:
+async def sent(acme: Sandbox, key: str, content: str | bytes) -> httpx.Response:
     async with inside(acme) as client:
         headers = {"authorization": f"Bearer {key}", "content-type": "application/json"}
         return await client.post("/acme/usage", content=content, headers=headers)
+
+
+def act(name: str, arguments: Any) -> dict[str, Any]:
+    return {"at": NOW.isoformat(), "act": name, "arguments": arguments}
+
+
+def deep(levels: int) -> Any:
+    nested: Any = 1
+    for _ in range(levels):
+        nested = [nested]
+    return nested
 
 
 @pytest.mark.parametrize(
@@ -135,6 +170,15 @@ async def sent(acme: Sandbox, key: str, content: str) -> httpx.Response:
         ({"settings": {"acme.nothing": 1}}, "acme.nothing"),
         ({"clock": {"frozen": "x", "ahead": 0}}, "isoformat"),
         ({"clock": {"frozen": None, "ahead": 1e300}}, "cannot be brought back"),
+        ({"clock": {"frozen": "0001-01-01T00:00:00+14:00", "ahead": 0}}, "cannot be brought back"),
+        ({"clock": {"frozen": "9999-12-31T23:59:59Z", "ahead": 0}}, "years 1970 to 2999"),
+        ({"history": [{"at": "2026-01-15T12:00:00", "act": "reset", "arguments": {}}]}, "no zone"),
+        ({"history": [{"at": "9999-01-15T12:00:00Z", "act": "reset", "arguments": {}}]}, "lived"),
+        ({"history": [act("settings", [1])]}, r"history\[0\].arguments"),
+        ({"history": [act("dashboard", {})]}, r"history\[0\]: .*KeyError"),
+        ({"history": [act("dashboard", {"name": "note", "arguments": []})]}, r"history\[0\]: "),
+        ({"history": [act("clock", {"frozen": None, "ahead": 1e11})]}, r"history\[0\]: "),
+        ({"history": [], "more": deep(900)}, "nested too deeply"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else None,
 )
