@@ -117,11 +117,11 @@ class Least:
         return bool(self._least)
 
     def short(self, covered: Sequence[Coverage]) -> list[str]:
-        """What falls short, in sentences."""
+        """What falls short, in sentences; where nobody was asked, nothing was exercised."""
         return [
             f"{name or 'All together'}: {reached:.1f} % exercised, under the {least:g} % wanted."
             for name, least in self._least.items()
-            if (reached := _percent(covered, name)) < least
+            if (reached := _percent(covered, name) if covered else 0.0) < least
         ]
 
 

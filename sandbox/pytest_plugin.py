@@ -83,11 +83,11 @@ def _summarize(config: pytest.Config, reports: list[str], least: list[str]) -> N
         return
     from contracts.model import MeterboxError
     from sandbox.coverage import Least
-    from sandbox.reports.writing import Wanted
+    from sandbox.reports.writing import wanted
     from sandbox.testing.summary import Summary
 
     try:
-        summary = Summary(config, list(map(Wanted.read, reports)), Least(least))
+        summary = Summary(config, wanted(reports), Least(least))
     except MeterboxError as fault:
         raise pytest.UsageError(f"--meterbox: {fault}") from fault
     config.pluginmanager.register(summary, SUMMARY)

@@ -10,7 +10,7 @@ import click
 
 from sandbox.reports.formats import FORMATS
 from sandbox.reports.model import Report
-from sandbox.reports.writing import Unwritable, Wanted, write
+from sandbox.reports.writing import Unwritable, Wanted, wanted, write
 
 if TYPE_CHECKING:
     from sandbox.coverage import Least
@@ -48,7 +48,7 @@ def fail_under_option(command: Decorated) -> Decorated:
 
 
 def _read(_: click.Context, __: click.Parameter, given: Iterable[str]) -> tuple[Wanted, ...]:
-    return tuple(map(Wanted.read, given))
+    return wanted(given)
 
 
 def _least(_: click.Context, __: click.Parameter, given: Sequence[str]) -> Least:
@@ -57,7 +57,7 @@ def _least(_: click.Context, __: click.Parameter, given: Sequence[str]) -> Least
     return Least(given)
 
 
-def write_reports(report: Report, wanted: Sequence[Wanted], *, err: bool = False) -> None:
+def write_reports(report: Report, reports: Sequence[Wanted], *, err: bool = False) -> None:
     """Write a report in each form that is wanted, to the error channel perhaps, where the standard
     output is another's. Raises Unwritable."""
-    write(report, wanted, partial(click.echo, nl=False, err=err))
+    write(report, reports, partial(click.echo, nl=False, err=err))

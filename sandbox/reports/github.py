@@ -16,6 +16,8 @@ MOST = 10
 """GitHub shows so many annotations of a level for a step, and drops the others in silence."""
 ROWS = 200
 WIDTH = 300
+ENTITIES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+ENTITIES |= {"@": "&#64;", "://": "&#58;//", "www.": "www&#46;"}
 
 
 def commands(report: Report) -> str:
@@ -56,7 +58,7 @@ def summary(report: Report) -> str:
     if report.coverage:
         lines += ["| coverage | exercised | of | % |", "| --- | ---: | ---: | ---: |"]
         lines += [
-            f"| {c.kind} | {len(c.exercised)} | {len(c.known)} | {c.percent:.0f} |"
+            f"| {_cell(c.kind)} | {len(c.exercised)} | {len(c.known)} | {c.percent:.0f} |"
             for c in report.coverage
         ]
         lines.append("")
@@ -71,9 +73,11 @@ def _row(name: str, finding: Finding) -> str:
 def _cell(told: str) -> str:
     """Text as Markdown shows it: no table, no link, no tag of its own."""
     cut = told if len(told) <= WIDTH else told[:WIDTH] + "…"
-    plain = spelled(" ".join(cut.split())).replace("\\", "\\\\")
-    for mark in "|`*_[]<>#":
-        plain = plain.replace(mark, {"<": "&lt;", ">": "&gt;"}.get(mark, f"\\{mark}"))
+    plain = spelled(" ".join(cut.split()))
+    for mark in "&\\|`*_[]<>#~":  # the ampersand first: others are written with one
+        plain = plain.replace(mark, ENTITIES.get(mark, f"\\{mark}"))
+    for mark in ("@", "://", "www."):  # which would be a mention or a link
+        plain = plain.replace(mark, ENTITIES[mark])
     return plain
 
 

@@ -36,7 +36,7 @@ def lines(finding: Finding) -> Iterator[str]:
     place = f"{finding.place}: " if finding.place else ""
     level = "" if finding.level == "error" else f"{finding.level}: "
     at = f"at {finding.path}: " if finding.path else ""
-    yield f"    {place}{level}{at}{finding.message}"
+    yield " ".join(f"    {place}{level}{at}{finding.message}".split("\n"))
     if finding.path not in ("", "$"):
         yield f"        value   {excerpt(finding.value)}"
     if finding.rule:
@@ -50,7 +50,8 @@ def lines(finding: Finding) -> Iterator[str]:
 
 
 def _check(check: Check) -> Iterator[str]:
-    yield f"{check.group}: {check.name}" if check.group else check.name
+    name = f"{check.group}: {check.name}" if check.group else check.name
+    yield " ".join(name.split("\n"))
     yield from (f"    {line}" for line in check.detail.splitlines())
     for finding in check.findings:
         yield from lines(finding)
@@ -72,5 +73,8 @@ def _covered(covered: Coverage) -> Iterator[str]:
 
 
 def _wrapped(name: str, told: str) -> list[str]:
+    told = told.replace(
+        " ::", "\N{NO-BREAK SPACE}::"
+    )  # at a line's beginning, GitHub would obey it
     parts = wrap(told, COLUMN - 16, break_long_words=False, break_on_hyphens=False) or [""]
     return [f"        {name:<8}{parts[0]}", *(" " * 16 + part for part in parts[1:])]

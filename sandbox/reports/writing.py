@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,9 +13,11 @@ from contracts.model import BadValue, MeterboxError
 from sandbox.reports.formats import FORMATS, render
 from sandbox.reports.model import Report
 
-__all__ = ["Unwritable", "Wanted", "write"]
+__all__ = ["Unwritable", "Wanted", "wanted", "write"]
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
+DOCUMENTS = ("json", "junit", "sarif", "html")
+"""Forms that are no longer what they are with something before them or after."""
 
 
 class Unwritable(MeterboxError):
@@ -44,6 +47,21 @@ class Wanted:
         if file is not None and not file.parent.is_dir():
             raise Unwritable(file, "there is no such folder")
         return cls(form, file)
+
+
+def wanted(given: Iterable[str]) -> tuple[Wanted, ...]:
+    """Every report that is wanted; no two are for one place. Raises BadValue or Unwritable."""
+    found = tuple(map(Wanted.read, given))
+    files = Counter(want.file.resolve() for want in found if want.file is not None)
+    for file, times in files.items():
+        if times > 1:
+            raise BadValue("--report", str(file), "a file for each report, and not for several")
+    said = [want.form for want in found if want.file is None]
+    whole = [form for form in said if form in DOCUMENTS]
+    if whole and len(said) > 1:
+        alone = f"FORMAT=FILE: on the standard output {whole[0]} can only stand alone"
+        raise BadValue("--report", ", ".join(said), alone)
+    return found
 
 
 def write(report: Report, wanted: Sequence[Wanted], say: Callable[[bytes], None]) -> None:

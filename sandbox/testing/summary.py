@@ -58,12 +58,15 @@ class Summary:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         found: list[dict[str, Any]] | None = getattr(report, "meterbox", None)
-        if found is None:
+        if found is None and not (report.failed and report.nodeid in self._checks):
             return
         before = self._checks.get(report.nodeid, Check(report.nodeid, "pytest"))
-        verdict = before.verdict if report.passed else WORDS[report.outcome]
-        told = [Finding(**given) for one in found for given in one["findings"]]
-        lines = [before.detail, *(one["headline"] for one in found)]
+        # Other plugins have words of their own, such as of a test that is tried again.
+        verdict = before.verdict if report.passed else WORDS.get(report.outcome, before.verdict)
+        told = [Finding(**given) for one in found or () for given in one["findings"]]
+        lines = [before.detail, *(one["headline"] for one in found or ())]
+        if found is None:  # its worker crashed
+            lines.append(report.longreprtext)
         self._checks[report.nodeid] = Check(
             report.nodeid,
             "pytest",

@@ -92,6 +92,11 @@ def test_too_little_is_told() -> None:
     assert not Least([])
 
 
+def test_where_nobody_was_asked_nothing_was_exercised() -> None:
+    assert Least(["10"]).short([]) == ["All together: 0.0 % exercised, under the 10 % wanted."]
+    assert Least(["0"]).short([]) == []
+
+
 @pytest.mark.parametrize("given", ["many", "endpoints=lots", "endpoint=5", "101", "-1", "nan"])
 def test_what_is_no_percentage_is_refused(given: str) -> None:
     with pytest.raises(BadValue, match="--fail-under"):

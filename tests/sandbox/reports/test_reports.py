@@ -21,6 +21,7 @@ from sandbox.reports.findings import finding
 from sandbox.reports.formats import FORMATS, render
 from sandbox.reports.github import MOST
 from sandbox.reports.model import Check, Coverage, Finding, Place, Report
+from sandbox.reports.writing import wanted
 from sandbox.unseen import UNSEEN
 
 AT = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
@@ -153,6 +154,21 @@ def test_the_summary_is_a_table_whatever_it_holds() -> None:
     assert "\n##\n" not in told
 
 
+def test_the_summary_links_and_mentions_nobody() -> None:
+    odd = "https://evil.test www.evil.test @everyone ~~gone~~ &lt;b&gt;"
+    told = render(Report("t", "s", [Check("c", findings=[Finding(odd)])]), "summary")
+    assert not any(mark in told for mark in ("://", "www.", "@", " ~~"))
+    assert "&amp;lt;b" in told
+
+
+def test_no_line_for_people_is_a_command_to_github() -> None:
+    """Which takes one for it also where blanks are before it."""
+    odd = " ::error::pwned" * 40
+    found = Finding(f"m\n::error::{odd}", fix=odd, rule="r", sentence=odd, place=Place(f"f\n{odd}"))
+    told = render(Report("t", "s", [Check(f"c\n{odd}", findings=[found])]), "human")
+    assert [line for line in told.splitlines() if line.lstrip(" ").startswith("::")] == []
+
+
 def test_the_page_runs_nothing_and_asks_for_nothing() -> None:
     told = render(report(), "html")
     assert "default-src 'none'; style-src 'sha256-" in told
@@ -216,6 +232,18 @@ def test_github_gets_its_summary(
     write_reports(report(), [Wanted.read("github")])
     assert summary.read_text().startswith("before\n## meterbox validate orb\n")
     assert capsys.readouterr().out.startswith("::error ")
+
+
+def test_no_two_reports_are_for_one_place(tmp_path: Path) -> None:
+    file = tmp_path / "x"
+    for given in (
+        [f"json={file}", f"html={tmp_path}/../{tmp_path.name}/x"],
+        ["json", "junit"],
+        ["human", "sarif"],
+    ):
+        with pytest.raises(BadValue, match="--report"):
+            wanted(given)
+    assert len(wanted(["human", "github", f"json={file}", f"html={file}.html"])) == 4
 
 
 def test_what_cannot_be_written_is_told_first(tmp_path: Path) -> None:

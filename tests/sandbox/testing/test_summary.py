@@ -50,6 +50,42 @@ def test_a_run_is_reported(run: Run, tmp_path: Path, spread: tuple[str, ...]) ->
     assert "orb.ingest.structure" in covered["rules"]["exercised"]
 
 
+def test_a_test_whose_worker_crashed_has_not_passed(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "report.json"
+    crashing = "import os\n\ndef test_it(orb):\n    os._exit(3)\n"
+    run(crashing, "-n", "1", f"--meterbox-report=json={file}")
+    (check,) = json.loads(file.read_text())["checks"]
+    assert check["verdict"] == "failed"
+    assert "crashed while running" in check["detail"]
+
+
+AGAIN = """
+import pytest
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    made = yield
+    if call.when == "call" and call.excinfo is not None:
+        made.outcome = "rerun"
+    return made
+
+def pytest_report_teststatus(report):
+    if report.outcome == "rerun":
+        return "rerun", "R", "RERUN"
+"""
+
+
+def test_the_words_of_other_plugins_are_no_verdict(
+    run: Run, pytester: pytest.Pytester, tmp_path: Path
+) -> None:
+    file = tmp_path / "report.json"
+    pytester.makeconftest(AGAIN)
+    failing = "def test_it(orb):\n    assert False\n"
+    done = run(failing, f"--meterbox-report=json={file}")
+    assert "INTERNALERROR" not in done.stdout.str()
+    assert json.loads(file.read_text())["totals"]["failed"] == 0
+
+
 def test_too_little_exercised_fails_a_run_that_passed(run: Run) -> None:
     passing = "def test_it(orb, client):\n    send(client, event('1'))\n"
     done = run(passing, "--meterbox-fail-under=endpoints=90")
