@@ -13,7 +13,7 @@ from contracts.model import MeterboxError, UnknownVendor
 from sandbox import view
 from sandbox.journal import Dropped
 
-__all__ = ["BadBody", "answer", "json_object", "of_http", "told"]
+__all__ = ["BadBody", "answer", "json_object", "of_http", "told", "writable"]
 
 
 class BadBody(MeterboxError):
@@ -31,14 +31,14 @@ async def json_object(request: Request) -> dict[str, Any]:
         given = orjson.loads(raw) if raw else {}
     except orjson.JSONDecodeError as fault:
         raise BadBody(f"The body is not JSON: {fault}.") from fault
-    if not _writable(given):
+    if not writable(given):
         raise BadBody("The body is nested too deeply.")
     if not isinstance(given, dict):
         raise BadBody(f"The body is not a JSON object but {raw[:40]!r}.")
     return given
 
 
-def _writable(given: Any) -> bool:
+def writable(given: Any) -> bool:
     """Whether it can be written down again: orjson reads deeper nesting than it writes."""
     try:
         orjson.dumps(given)

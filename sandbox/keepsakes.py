@@ -35,6 +35,7 @@ class Keepsakes:
 
     async def restore(self, request: Request) -> Response:
         document = await json_object(request)
+        read(document)  # what is no snapshot opens no account
         return answer(asdict(await self.bring_back(self._control.open(request), document)))
 
     async def bring_back(self, account: Account, document: Mapping[str, Any]) -> Restored:

@@ -19,6 +19,7 @@ from contracts.model import BadValue, MeterboxError
 from sandbox import view
 from sandbox.account import Account
 from sandbox.acts import clock_state
+from sandbox.answers import writable
 from sandbox.control import Control
 from sandbox.keepsakes import Keepsakes
 from sandbox.page.page import ROOT, form
@@ -147,8 +148,8 @@ class Doing:
             arguments = orjson.loads(given.get("arguments") or "{}")
         except orjson.JSONDecodeError as fault:
             raise BadValue("arguments", given.get("arguments"), f"JSON: {fault}") from fault
-        if not isinstance(arguments, dict):
-            raise BadValue("arguments", given.get("arguments"), "a JSON object")
+        if not isinstance(arguments, dict) or not writable(arguments):
+            raise BadValue("arguments", "", "a JSON object, and not too deep")
         asked = {"name": given.get("name", ""), "arguments": arguments}
         done = await self._control.act(request, "dashboard", asked)
         return Told(given=given, done={"dashboard": _pretty(done)})
@@ -187,8 +188,8 @@ def _document(raw: bytes) -> dict[str, Any]:
         found = orjson.loads(raw)
     except orjson.JSONDecodeError as fault:
         raise BadValue("snapshot", raw[:40], f"JSON: {fault}") from fault
-    if not isinstance(found, dict):
-        raise BadValue("snapshot", raw[:40], "a JSON object")
+    if not isinstance(found, dict) or not writable(found):
+        raise BadValue("snapshot", raw[:40], "a JSON object, and not too deep")
     return found
 
 
