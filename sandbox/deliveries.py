@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from httpx import AsyncBaseTransport
 
     from translators.forwarding.delivery import Target
+    from translators.forwarding.letters import Letters
     from translators.forwarding.outbox import Delivery, Outbox
     from translators.forwarding.terms import Terms
     from translators.forwarding.worker import Forwarder
@@ -82,6 +83,18 @@ class Forwarding:
         for delivery in self.forwarder.deliveries(origin_of(source)):
             if delivery.due is not None and not delivery.settled:
                 yield delivery.due
+
+    def letters(self) -> Letters:
+        """What could not be delivered, of every source key. Raises OutboxFault."""
+        return self.forwarder.letters()
+
+    def now(self, origin: str) -> datetime:
+        """The time on the clock of an origin."""
+        return _Origins(self.accounts).now(origin)
+
+    async def look(self) -> None:
+        """Deliver what waits again."""
+        await self.forwarder.look()
 
     def forget(self, source: Account) -> None:
         """Send none of a source key's pending deliveries, and tell of none that were made."""

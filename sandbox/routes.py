@@ -12,6 +12,7 @@ from starlette.routing import Route
 from sandbox.explanations import Explanations
 from sandbox.keepsakes import Keepsakes
 from sandbox.outlook import Outlook
+from sandbox.undelivered import Undelivered
 
 if TYPE_CHECKING:
     from sandbox.control import Control
@@ -23,7 +24,7 @@ ONE = "/accounts/{vendor}/{key}"
 
 def control_routes(control: Control) -> list[Route]:
     """Those of one account, and those of all."""
-    kept, why = Keepsakes(control), Explanations(control)
+    kept, why, dead = Keepsakes(control), Explanations(control), Undelivered(control)
     return [
         *_acts(control),
         *_looks(control, kept, why),
@@ -33,6 +34,10 @@ def control_routes(control: Control) -> list[Route]:
         *_routes("/coverage/{vendor}", GET=kept.coverage),
         *_routes("/exchanges/{id}", GET=control.exchange),
         *_routes("/playground", POST=why.play),
+        *_routes("/dead-letters", GET=dead.every),
+        *_routes("/dead-letters/retry", POST=dead.retry),
+        *_routes("/dead-letters/drop", POST=dead.drop),
+        *_routes("/dead-letters/{vendor}/{number}", GET=dead.show),
         *_routes("/rules", GET=control.rules),
         *_routes("/openapi.json", GET=control.openapi),
     ]

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from contracts.model import MeterboxError
 from sandbox.cli.keeping import counted, opened, outbox
 from sandbox.cli.output import write, write_json
 
@@ -20,15 +18,6 @@ if TYPE_CHECKING:
 __all__ = ["command"]
 
 SHOWN = 100
-USER = re.compile(r"//[^/@\s]*@")
-
-
-class NoLetter(MeterboxError):
-    """There is no dead letter of that number."""
-
-    def __init__(self, numbers: Iterable[int]) -> None:
-        told = ", ".join(map(str, sorted(numbers)))
-        super().__init__(f"No dead letter {told}. `meterbox dead-letters list` has them.")
 
 
 def chosen(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,13 +43,14 @@ def command() -> None:
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, and all of them.")
 def list_(url: str, vendor: str | None, origin: str | None, most: int, as_json: bool) -> None:
     """List dead letters: number, vendor, when accepted, tries, event and reason."""
+    from sandbox.letters import told
     from translators.forwarding.letters import Which
 
     with opened(url) as letters:
         found = letters.dead(Which(vendor, origin))
         if as_json:
             for letter in found:
-                _json(_told(letter))
+                _json(told(letter))
             return
         for letter in islice(found, most):
             _line(letter)
@@ -74,6 +64,7 @@ def list_(url: str, vendor: str | None, origin: str | None, most: int, as_json: 
 @click.option("--json", "as_json", is_flag=True, help="A JSON object for each vendor.")
 def show(number: int, url: str, vendor: str | None, origin: str | None, as_json: bool) -> None:
     """Show a dead letter: its event, every try, and what was answered."""
+    from sandbox.letters import NoLetter, whole
     from translators.forwarding.letters import Which
 
     with opened(url) as letters:
@@ -82,7 +73,7 @@ def show(number: int, url: str, vendor: str | None, origin: str | None, as_json:
         raise NoLetter([number])
     for letter in found:
         if as_json:
-            _json(_whole(letter))
+            _json(whole(letter))
         else:
             _page(letter)
 
@@ -107,9 +98,12 @@ def retry(
     Their tries begin anew, with the same keys. What may have reached the vendor before, longer ago
     than the vendor is sure to know an event again, is refused without --force.
     """
+    from sandbox.clock import wall
+    from sandbox.letters import check
+
     which = _which(numbers, vendor, origin, everything)
     with opened(url) as letters:
-        _check(letters.dead(which), numbers, guard=not force)
+        check(letters.dead(which), numbers, lambda _: wall(), guard=not force)
         count = letters.retry(which)
     _count(count, "retried", "will be tried again", as_json)
 
@@ -128,9 +122,12 @@ def drop(
     as_json: bool,
 ) -> None:
     """Let go of dead letters for good: by NUMBERS, --vendor, --origin or --all of them."""
+    from sandbox.clock import wall
+    from sandbox.letters import check
+
     which = _which(numbers, vendor, origin, everything)
     with opened(url) as letters:
-        _check(letters.dead(which), numbers, guard=False)
+        check(letters.dead(which), numbers, lambda _: wall(), guard=False)
         count = letters.drop(which)
     _count(count, "dropped", "will never be made", as_json)
 
@@ -145,21 +142,6 @@ def _which(
     return Which(vendor, origin, numbers or None)
 
 
-def _check(found: Iterable[Delivery], numbers: Sequence[int], *, guard: bool) -> None:
-    """Raises NoLetter for a number that is none, and Unguarded for what may be billed twice."""
-    from sandbox.clock import wall
-    from translators.forwarding.letters import guarded, unsure
-
-    missing, now = set(numbers), wall()
-    for letter in found:
-        missing.discard(letter.number)
-        since = unsure(letter)
-        if guard and since is not None:
-            guarded(letter.vendor, since, now=now)
-    if missing:
-        raise NoLetter(missing)
-
-
 def _count(count: int, name: str, what: str, as_json: bool) -> None:
     if as_json:
         write_json({name: count})
@@ -168,30 +150,34 @@ def _count(count: int, name: str, what: str, as_json: bool) -> None:
 
 
 def _line(letter: Delivery) -> None:
-    told = _told(letter)
-    tries = "1 try" if told["tries"] == 1 else f"{told['tries']} tries"
+    from sandbox.letters import told
+
+    line = told(letter)
+    tries = "1 try" if line["tries"] == 1 else f"{line['tries']} tries"
     write(
         (f"{letter.number:>8}", "bold"),
         (f"  {letter.vendor:<10}", "magenta"),
-        f"  {told['accepted']}  {tries:>8}  {_text(told['event'])}",
-        (f"  {told['reason']}", "red"),
-        (f"  {told['rule']}" if told["rule"] else "", "dim"),
+        f"  {line['accepted']}  {tries:>8}  {_text(line['event'])}",
+        (f"  {line['reason']}", "red"),
+        (f"  {line['rule']}" if line["rule"] else "", "dim"),
     )
 
 
 def _page(letter: Delivery) -> None:
     from json import dumps
 
+    from sandbox.letters import whole
+
     _line(letter)
-    told = _whole(letter)
-    write(f"from {told['origin']}")
-    for attempt in told["attempts"]:
+    page = whole(letter)
+    write(f"from {page['origin']}")
+    for attempt in page["attempts"]:
         write(
             f"  {attempt['time']}  {attempt['request']}",
             (f"  {attempt['status'] or 'no answer'}", "yellow"),
             f"  {attempt['answer'] or attempt['reason']}",
         )
-    write(_text(dumps(told["body"], indent=2, ensure_ascii=False)))
+    write(_text(dumps(page["body"], indent=2, ensure_ascii=False)))
 
 
 def _json(fields: Mapping[str, Any]) -> None:
@@ -204,37 +190,3 @@ def _json(fields: Mapping[str, Any]) -> None:
 def _text(given: object) -> str:
     """What can be printed of a text, with the rest as it is written in JSON."""
     return str(given).encode("utf-8", "backslashreplace").decode()
-
-
-def _told(letter: Delivery) -> dict[str, Any]:
-    from sandbox.clock import iso
-
-    return {
-        "number": letter.number,
-        "vendor": letter.vendor,
-        "origin": letter.origin,
-        "event": letter.event.get("messageId"),
-        "accepted": iso(letter.accepted),
-        "tries": len(letter.attempts),
-        "code": getattr(letter.outcome, "code", None),
-        "rule": getattr(letter.outcome, "rule", None),
-        "reason": letter.reason,
-    }
-
-
-def _whole(letter: Delivery) -> dict[str, Any]:
-    """With its event and its tries; a secret among them is veiled as far as its name tells it."""
-    from sandbox.clock import iso
-    from sandbox.veil import Veil
-
-    attempts = [
-        {
-            "time": iso(attempt.at),
-            "request": USER.sub("//***@", attempt.line),
-            "status": attempt.status,
-            "answer": attempt.excerpt,
-            "reason": getattr(attempt.outcome, "reason", None),
-        }
-        for attempt in letter.attempts
-    ]
-    return {**_told(letter), "attempts": attempts, "body": Veil(()).node(letter.event)}

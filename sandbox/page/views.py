@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.page import accounts, exchange, feed, journeys, ledger, playground, rules
+from sandbox.page import accounts, deadletters, exchange, feed, journeys, ledger, playground, rules
 from sandbox.page.page import View
 
 __all__ = ["VIEWS"]
@@ -14,5 +14,6 @@ VIEWS: tuple[View, ...] = (
     playground.VIEW,
     ledger.VIEW,
     accounts.VIEW,
+    deadletters.VIEW,
     rules.VIEW,
 )

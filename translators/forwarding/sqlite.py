@@ -12,6 +12,7 @@ from typing import Any
 from translators.forwarding import record
 from translators.forwarding.outbox import Delivery, Position, customer
 from translators.forwarding.outcome import Dead
+from translators.forwarding.sqliteletters import OpenLetters
 from translators.forwarding.store import Store
 from translators.forwarding.tables import (
     CLAIM,
@@ -174,6 +175,14 @@ class SqliteOutbox:
             for query in self._listed:
                 found += self._read(query, (lane,), vendor, origin)
         return sorted(found, key=lambda delivery: delivery.number)
+
+    def letters(self) -> OpenLetters:
+        """What is settled here, to be tried again or let go of. Whoever has some wait again tells
+        the forwarder to look."""
+        if self._bounds is not None:
+            # What waits again was not counted: there is counting to do when more is added.
+            self._waiting = dict.fromkeys({of for _, of in self._lanes}, self._bounds[0])
+        return OpenLetters(self._store)
 
     def dropped(self, origin: str) -> int:
         return self._dropped.get(origin, 0)

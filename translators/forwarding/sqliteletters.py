@@ -13,9 +13,10 @@ from typing import Any
 from translators.forwarding import record
 from translators.forwarding.letters import PAGE, Kind, Letters, Way, Which
 from translators.forwarding.outbox import Delivery, OutboxFault, customer
+from translators.forwarding.store import Store
 from translators.forwarding.tables import FORMAT
 
-__all__ = ["SqliteLetters"]
+__all__ = ["OpenLetters", "SqliteLetters"]
 
 PATIENCE = 10.0
 """Seconds to wait for a forwarder, which is never at it for long."""
@@ -102,6 +103,21 @@ class SqliteLetters(Letters):
         done = self._db.executemany(GONE, [(way.lane, each.number) for each in page]).rowcount
         self._db.executemany(UNUSED, [(each.number, way.origin) for each in page])
         return done
+
+
+class OpenLetters(SqliteLetters):
+    """Of an outbox that is open here, in a file or in memory; to close it is its owner's."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def close(self) -> None:
+        """There is nothing to close."""
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._store.apart() as self._db:
+            yield
 
 
 def _value(value: Any) -> Any:

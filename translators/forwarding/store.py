@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from translators.forwarding.outbox import OutboxFault
@@ -49,6 +50,20 @@ class Store:
         """The first value of the first row; None where there is no row."""
         rows = self.all(query, values)
         return rows[0][0] if rows else None
+
+    @contextmanager
+    def apart(self) -> Iterator[sqlite3.Connection]:
+        """The connection for one transaction by itself, all or nothing. Raises OutboxFault."""
+        self.flush()
+        try:
+            self._db.execute("begin immediate")
+            yield self._db
+            self._db.execute("commit")
+        except sqlite3.Error as fault:
+            raise OutboxFault(f"The outbox cannot be used: {fault}.") from fault
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("rollback")
 
     async def written(self) -> None:
         """Return once every change made so far is on disk. One commit serves all who wait."""

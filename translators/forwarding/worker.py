@@ -17,6 +17,7 @@ from translators.forwarding.backoff import Backoff
 from translators.forwarding.breaker import Breaker
 from translators.forwarding.delivery import Courier
 from translators.forwarding.lane import Lane, OriginClock
+from translators.forwarding.letters import Letters
 from translators.forwarding.outbox import Delivery, Listed, Outbox, OutboxFault, Position
 from translators.forwarding.record import kind
 from translators.forwarding.route import Destination, Route
@@ -116,6 +117,13 @@ class Forwarder:
         """How many settled deliveries of an origin are too old to be listed."""
         return self._listed().dropped(origin)
 
+    def letters(self) -> Letters:
+        """What could not be delivered; `look` once some of it waits again. Raises OutboxFault where
+        the outbox is not this forwarder's alone."""
+        if isinstance(self._outbox, SqliteOutbox):
+            return self._outbox.letters()
+        raise OutboxFault("This outbox is shared: `meterbox dead-letters --outbox URL` has them.")
+
     async def drain(self) -> None:
         """Return once nothing is pending. Raises Closed when that will not come."""
         while not await self.idle():
@@ -134,7 +142,7 @@ class Forwarder:
 
     async def __aenter__(self) -> Self:
         self._working = True
-        await self._look()
+        await self.look()
         if self._outbox.poll is not None:
             self._poller = asyncio.create_task(self._poll(self._outbox.poll))
         return self
@@ -170,7 +178,7 @@ class Forwarder:
         """How many deliveries are not settled."""
         return await self._outbox.waiting()
 
-    async def _look(self) -> None:
+    async def look(self) -> None:
         """See to everything that waits, whoever has added it."""
         for vendor, origin in await self._outbox.lanes():
             if vendor in self._routes:
@@ -181,7 +189,7 @@ class Forwarder:
         while True:
             await asyncio.sleep(seconds)
             try:
-                await self._look()
+                await self.look()
             except MeterboxError as fault:
                 LOG.error("%s", fault)
 

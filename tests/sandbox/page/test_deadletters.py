@@ -1,0 +1,227 @@
+"""What could not be delivered, seen and settled: by the control API, and on the page in a real
+browser. The forwarder's outbox is in memory, where no other program could reach it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, expect
+
+from contracts.reader import read
+from sandbox.app import Options, create_app
+from sandbox.deliveries import Destination
+from sandbox.server import Running
+from tests.browsing import MARKS, SIZES, THEMES, shoot, visiting
+from tests.sandbox.page.booked import amiss
+from tests.sandbox.page.traffic import HOSTILE
+from tests.translators.forwarding.scripted import EVENT, SETTINGS
+
+PAGE = "/_meterbox/page/dead-letters"
+LETTERS = "/_meterbox/dead-letters"
+UNSURE = "unsure-key"
+NOON = "2026-01-15T12:00:00Z"
+
+
+class Post:
+    """A sandbox that forwards to Orb and, without the settings it needs, to Amberflo."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.http = httpx.Client(base_url=url, trust_env=False, timeout=20)
+
+    def track(self, id: str, key: str = "postkey") -> None:
+        self.http.post("/segment/v1/track", json={**EVENT, "messageId": id}, auth=(key, ""))
+
+    def orb(self, act: str, key: str = "postkey", **body: Any) -> None:
+        name = read("orb").key(read("segment").name(key))
+        method = "DELETE" if not body else "POST"
+        at = f"/_meterbox/accounts/orb/{name}/{act}"
+        self.http.request(method, at, json=body).raise_for_status()
+
+    def dead(self, **query: Any) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.http.get(LETTERS, params=query).json()["letters"]
+        return found
+
+    def until(self, count: int, **query: Any) -> list[dict[str, Any]]:
+        """Its dead letters once there are so many."""
+        for _ in range(500):
+            found = self.dead(**query)
+            if len(found) == count:
+                return found
+            time.sleep(0.01)
+        raise AssertionError(f"{len(found)} letters: {found}")
+
+
+@pytest.fixture
+def post() -> Iterator[Post]:
+    destinations = {"orb": Destination(SETTINGS)}
+    with Running(create_app(Options(destinations=destinations))) as running:
+        made = Post(running.url)
+        made.orb("clock", freeze=NOON)
+        made.orb("faults", kind="status", status=400, times=None)
+        yield made
+        made.http.close()
+
+
+def test_dead_letters_are_told_tried_again_and_let_go_of(post: Post) -> None:
+    for n in range(3):
+        post.track(f"m{n}")
+    letters = post.until(3)
+    assert [letter["event"] for letter in letters] == ["m0", "m1", "m2"]
+    assert {letter["tries"] for letter in letters} == {1}
+    numbers = [letter["number"] for letter in letters]
+    (whole,) = post.http.get(f"{LETTERS}/orb/{numbers[0]}").json()["letters"]
+    assert whole["attempts"][0]["status"] == 400
+    assert whole["body"]["messageId"] == "m0"
+    assert "postkey" not in str(letters) + str(whole)
+    page = post.http.get(LETTERS, params={"skip": 1, "limit": 1}).json()
+    assert ([one["event"] for one in page["letters"]], page["more"]) == (["m1"], True)
+    gone = post.http.post(f"{LETTERS}/drop", json={"numbers": numbers[:1]})
+    assert gone.json() == {"dropped": 1}
+    post.orb("faults")
+    assert post.http.post(f"{LETTERS}/retry", json={"vendor": "orb"}).json() == {"retried": 2}
+    post.until(0)
+    sent = post.http.get("/_meterbox/accounts/segment/postkey/deliveries").json()["deliveries"]
+    assert {one["event"]: one["outcome"] for one in sent} == {"m1": "delivered", "m2": "delivered"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "why"),
+    [
+        ({}, "Say which: numbers, vendor, origin, or all."),
+        ({"numbers": []}, "Say which"),
+        ({"numbers": [999_999]}, "No dead letter 999999."),
+        ({"numbers": [-1]}, "is not a list of at most 1000 numbers"),
+        ({"numbers": "all"}, "is not a list of at most 1000 numbers"),
+        ({"all": "yes"}, "all: 'yes' is not true or false."),
+        ({"vendor": 7}, "vendor: 7 is not a text."),
+        ({"every": True}, "No setting named 'every'."),
+    ],
+)
+def test_what_is_not_chosen_well_changes_nothing(
+    settled: Post, asked: dict[str, Any], why: str
+) -> None:
+    before = settled.dead()
+    for act in ("retry", "drop"):
+        answer = settled.http.post(f"{LETTERS}/{act}", json=asked)
+        assert answer.status_code == 400
+        assert why in answer.json()["error"]
+    assert settled.dead() == before
+
+
+def test_what_may_be_billed_twice_is_only_tried_by_force(settled: Post) -> None:
+    (letter,) = settled.dead(origin=f"segment/{origin(settled, UNSURE)}")
+    asked = {"numbers": [letter["number"]]}
+    answer = settled.http.post(f"{LETTERS}/retry", json=asked)
+    assert answer.status_code == 400
+    assert "may be billed again" in answer.json()["error"]
+    assert settled.dead(origin=letter["origin"]) == [letter]
+
+
+def origin(post: Post, key: str) -> str:
+    told = post.http.get(f"/_meterbox/accounts/segment/{key}").json()
+    return str(told["handle"])
+
+
+@pytest.fixture(scope="module")
+def settled() -> Iterator[Post]:
+    """A sandbox with letters that stay dead, the names of some of which nobody should trust, and
+    one whose event may have reached the vendor long ago."""
+    with Running(create_app(Options(destinations={"orb": Destination(SETTINGS)}))) as running:
+        made = Post(running.url)
+        made.orb("faults", kind="status", status=400, times=None)
+        for text in ("plain", *HOSTILE[:4]):
+            made.track(text)
+        made.orb("clock", UNSURE, freeze=NOON)
+        made.orb("faults", UNSURE, kind="status-after", status=500, times=None)
+        at = f"/_meterbox/accounts/segment/{UNSURE}/clock"
+        made.http.post(at, json={"freeze": NOON})
+        made.track("unsure", UNSURE)
+        for _ in range(30):
+            time.sleep(0.05)
+            if len(made.dead()) == 6:
+                break
+            made.http.post(at, json={"advance": "1h"})
+        made.until(6)
+        made.http.post(at, json={"advance": "90d"})
+        yield made
+        made.http.close()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("width", SIZES)
+@MARKS[0]
+@MARKS[1]
+def test_each_view_is_accessible_and_asks_nobody_else(
+    browser: Browser, settled: Post, width: int, theme: str
+) -> None:
+    number = settled.dead()[1]["number"]
+    with visiting(browser, width, theme) as visit:
+        for name, path in {"dead-letters": PAGE, "dead-letter": f"{PAGE}/orb/{number}"}.items():
+            visit.page.goto(settled.url + path)
+            shoot(visit.page, f"{name}-{theme}-{width}")
+            assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
+            if width == max(SIZES):
+                assert visit.violations() == []
+            assert visit.page.locator("main script, main img, main b").count() == 0
+        assert visit.origins == {settled.url}
+        assert amiss(visit) == []
+
+
+@MARKS[0]
+@MARKS[1]
+def test_a_letter_is_read_guarded_retried_and_dropped(browser: Browser, post: Post) -> None:
+    for n in range(3):
+        post.track(f"m{n}")
+    first, second, third = (letter["number"] for letter in post.until(3))
+    with visiting(browser) as visit:
+        page = visit.page
+        page.goto(post.url + PAGE)
+        page.get_by_role("link", name="m0").click()
+        expect(page.locator(".letter")).to_contain_text("payment_confirmed")
+        expect(page.locator(".letter tbody tr")).to_have_count(1)
+        page.get_by_role("button", name=f"Drop letter {first}").click()
+        expect(page.get_by_role("status").first).to_have_text("1 delivery will never be made.")
+        post.orb("faults")
+        page.get_by_role("button", name=f"Retry letter {second}").click()
+        expect(page.get_by_role("status").first).to_have_text("1 delivery will be tried again.")
+        post.until(1)
+        page.reload()
+        expect(page.locator("tbody tr")).to_have_count(1)
+        assert post.dead()[0]["number"] == third
+        assert amiss(visit) == []
+
+
+@MARKS[0]
+@MARKS[1]
+def test_what_may_be_billed_twice_asks_once_more(browser: Browser, settled: Post) -> None:
+    (letter,) = settled.dead(origin=f"segment/{origin(settled, UNSURE)}")
+    with visiting(browser) as visit:
+        page = visit.page
+        page.goto(settled.url + PAGE)
+        page.get_by_role("button", name=f"Retry letter {letter['number']} ").click()
+        expect(page.get_by_role("alert")).to_contain_text("may be billed again")
+        expect(page.get_by_role("button", name="Retry all the same")).to_be_visible()
+        assert letter in settled.dead()
+
+
+def test_no_other_page_drops_a_letter_and_none_is_dropped_by_mistake(settled: Post) -> None:
+    before, at = settled.dead(), settled.url + PAGE
+    for headers in ({"origin": "http://evil.test"}, {}):
+        form = {"do": "drop", "all": "yes"}
+        assert settled.http.post(at, data=form, headers=headers).status_code == 403
+    own = {"origin": settled.url}
+    for form in ({"do": "drop"}, {"do": "drop", "vendor": "orb", "number": "x"}):
+        assert settled.http.post(at, data=form, headers=own).status_code == 400
+    assert settled.dead() == before
+
+
+def test_where_nothing_is_forwarded_there_are_none() -> None:
+    with Running(create_app()) as running, httpx.Client(base_url=running.url, trust_env=False) as c:
+        assert c.get(LETTERS).json() == {"letters": [], "more": False}
+        assert "Nothing is forwarded here" in c.get(PAGE).text
+        assert c.post(f"{LETTERS}/drop", json={"all": True}).status_code == 400
