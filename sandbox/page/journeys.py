@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["VIEW", "shown"]
 
 ROWS = 60
+LOOKED_AT = 100_000
+"""Events among which one is looked for by its name."""
 HERE = f"{ROOT}/journeys"
 
 
@@ -48,7 +50,7 @@ class Journeys:
     async def find(self, request: Request) -> Response:
         """The journey of the event that a vendor or a source knows by this name."""
         name = request.query_params.get("event", "")
-        for seen in self._page.control.roads.recent():
+        for seen in self._page.control.roads.recent(most=LOOKED_AT):
             if seen.event and (seen.event == name or name.endswith(f"/{seen.event}")):
                 return RedirectResponse(_path(seen), 303)
         return RedirectResponse(f"{HERE}?{urlencode({'text': name})}", 303)

@@ -174,6 +174,17 @@ def test_without_a_forwarder_it_is_told_what_would_be_sent(quiet: Roads) -> None
     ]
 
 
+def test_an_event_of_long_ago_is_found_by_the_name_a_vendor_has_for_it(quiet: Roads) -> None:
+    quiet.send(event("long-ago"))
+    for n in range(3):
+        quiet.send(*(event(f"later-{n}-{m}") for m in range(40)))
+    for name in ("long-ago", "ApiCalls/long-ago"):
+        found = quiet.http.get("/_meterbox/page/journeys/find", params={"event": name})
+        assert (found.status_code, found.headers["location"]) == (303, quiet.path("long-ago"))
+    none = quiet.http.get("/_meterbox/page/journeys/find", params={"event": "never"})
+    assert none.headers["location"].endswith("/journeys?text=never")
+
+
 def test_what_left_is_told_by_the_switches_of_the_account(quiet: Roads) -> None:
     at = f"/_meterbox/accounts/segment/{KEY}"
     told = {}
