@@ -11,7 +11,7 @@ from urllib.parse import quote
 import click
 
 from contracts.model import MeterboxError
-from contracts.reader import read
+from contracts.reader import read, vendors
 from sandbox.cli.output import EXIT_CODES, write
 from sandbox.cli.reach import asked, client, options
 from sandbox.cli.reporting import Unwritable, Wanted, report_option, write_reports
@@ -61,14 +61,15 @@ def command(
     they are taken from a running sandbox. The requests are done again here, and questions asked.
     """
     from sandbox.config import load
-    from sandbox.readiness.policy import Policy
+    from sandbox.readiness.policy import Policy, known
     from sandbox.readiness.verdict import ASKED, judge
 
     contract = read(vendor)
     if certificate is not None and not certificate.parent.is_dir():
         raise Unwritable(certificate, "there is no such folder")
-    table = load(config_file, os.environ).ready.get(vendor, {})
-    policy = Policy.read(table, contract, ASKED)
+    tables = load(config_file, os.environ).ready
+    known("ready", tables, set(vendors()))
+    policy = Policy.read(tables.get(vendor, {}), contract, ASKED)
     documents = list(_read(vendor, files))
     documents += _taken(vendor, keys, url, token)
     if not documents:
@@ -81,8 +82,9 @@ def command(
     ctx.exit(1 if report.totals["failed"] else 0)
 
 
-def _read(vendor: str, files: Sequence[Path]) -> Iterator[Any]:
-    """The vendor's snapshots in these files: one, a list of them, or `{"snapshots": [...]}`."""
+def _read(vendor: str, files: Sequence[Path]) -> Iterator[tuple[str, Any]]:
+    """The vendor's snapshots in these files, each with the file's name; a file holds one, a list of
+    them, or `{"snapshots": [...]}`."""
     import orjson
 
     for file in files:
@@ -92,31 +94,35 @@ def _read(vendor: str, files: Sequence[Path]) -> Iterator[Any]:
             raise Unread(f"{file} holds no recorded run: {fault}.") from fault
         if isinstance(found, dict):
             found = found.get("snapshots", [found])
-        mine = [one for one in found if isinstance(one, dict) and one.get("vendor") == vendor]
+        several = found if isinstance(found, list) else []
+        mine = [one for one in several if isinstance(one, dict) and one.get("vendor") == vendor]
         if not mine:
             raise Unread(f"{file} holds no recorded run of {vendor}.")
-        yield from mine
+        yield from ((str(file), one) for one in mine)
 
 
-def _taken(vendor: str, keys: Sequence[str], url: str, token: str | None) -> list[Any]:
+def _taken(vendor: str, keys: Sequence[str], url: str, token: str | None) -> list[tuple[str, Any]]:
     if not keys:
         return []
     with client(url, token) as reached:
         paths = [f"/accounts/{vendor}/{quote(key, safe='')}/snapshot" for key in keys]
-        return [asked(reached, "GET", path, "history") for path in paths]
+        return [("--key", asked(reached, "GET", path, "history")) for path in paths]
 
 
-def _run(vendor: str, documents: Sequence[Any]) -> Any:
-    """The run, done again in a sandbox of its own."""
+def _run(vendor: str, documents: Sequence[tuple[str, Any]]) -> Any:
+    """The run, done again in a sandbox of its own. Raises Unread."""
     from sandbox import snapshot
     from sandbox.app import Options, create_app
     from sandbox.readiness.run import Recorded, Run
 
     house, recorded = create_app(Options(vendors=[vendor])), []
     contract = house.accounts.rooms[vendor].contract
-    for number, document in enumerate(documents):
+    for number, (name, document) in enumerate(documents):
         account = house.accounts.open(vendor, contract.key(f"recorded{number}"))
-        done = snapshot.restore(snapshot.read(document), account, house.switchboard)
+        try:
+            done = snapshot.restore(snapshot.read(document), account, house.switchboard)
+        except snapshot.BadSnapshot as fault:
+            raise Unread(f"{name}: {fault}") from fault
         recorded.append(Recorded(account, done))
     return Run(contract, recorded)
 

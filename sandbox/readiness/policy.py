@@ -8,11 +8,11 @@ from typing import Any, Literal
 
 from contracts.model import Contract, MeterboxError, did_you_mean
 
-__all__ = ["BadPolicy", "Policy"]
+__all__ = ["BadPolicy", "Policy", "known"]
 
 
 class BadPolicy(MeterboxError):
-    """The policy names a rule or a question that there is not."""
+    """The policy names a vendor, a rule or a question that there is not."""
 
 
 @dataclass(frozen=True)
@@ -33,16 +33,17 @@ class Policy:
         expected, trusted = (frozenset(table.get(name, ())) for name in ("expected", "trusted"))
         waived = dict(table.get("waived", {}))
         rules = set(contract.rules)
-        _known(f"ready.{contract.vendor}.expected", expected, rules)
-        _known(f"ready.{contract.vendor}.trusted", trusted, rules)
-        _known(f"ready.{contract.vendor}.waived", waived, rules | set(questions))
+        known(f"ready.{contract.vendor}.expected", expected, rules)
+        known(f"ready.{contract.vendor}.trusted", trusted, rules)
+        known(f"ready.{contract.vendor}.waived", waived, rules | set(questions))
         plain = {"assumptions": table.get("assumptions", "tell")}
         return cls(expected, waived, trusted=trusted, coverage=table.get("coverage", {}), **plain)
 
 
-def _known(key: str, given: Iterable[str], known: set[str]) -> None:
+def known(key: str, given: Iterable[str], names: set[str]) -> None:
+    """Raises BadPolicy when what is given at a key is not among these names."""
     for name in sorted(given):
-        if name not in known:
-            near = did_you_mean(name, sorted(known))
+        if name not in names:
+            near = did_you_mean(name, sorted(names))
             hint = f" Did you mean {near!r}?" if near else ""
             raise BadPolicy(f"{key}: there is no {name!r}.{hint}")

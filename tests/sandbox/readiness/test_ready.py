@@ -359,6 +359,7 @@ def test_a_run_is_taken_from_a_running_sandbox(
         ('[ready.orb]\nwaived = { keyz = "x" }\n', "Did you mean 'keys'"),
         ("[ready.orb]\nwaived = { keys = 1 }\n", "should be the reason"),
         ('[ready.orb]\nexpects = ["x"]\n', "did you mean 'expected'"),
+        ("[ready.hyperlin]\n", "Did you mean 'hyperline'"),
     ],
 )
 def test_a_policy_that_cannot_be_is_told(tmp_path: Path, policy: str, why: str) -> None:
@@ -369,7 +370,9 @@ def test_a_policy_that_cannot_be_is_told(tmp_path: Path, policy: str, why: str) 
     assert why in told.stderr
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"vendor": "kana"}', '{"snapshots": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", '{"vendor": "kana"}', '{"snapshots": []}', '{"snapshots": 5}']
+)
 def test_what_is_no_run_is_told(tmp_path: Path, text: str) -> None:
     file = tmp_path / "run.json"
     file.write_text(text)
@@ -377,6 +380,15 @@ def test_what_is_no_run_is_told(tmp_path: Path, text: str) -> None:
     assert told.exit_code == 2
     assert "holds no recorded run" in told.stderr
     assert ready(tmp_path / "nothing.json").exit_code == 2
+
+
+def test_which_of_several_files_is_no_recording_is_told(
+    record: Callable[[list[Step]], Path], tmp_path: Path
+) -> None:
+    odd = tmp_path / "odd.json"
+    odd.write_text('{"vendor": "orb"}')
+    told = ready(record([usage]), str(odd))
+    assert (told.exit_code, "odd.json: This is no snapshot" in told.stderr) == (2, True)
 
 
 def test_a_policy_names_what_there_is() -> None:
