@@ -20,6 +20,8 @@ __all__ = ["STEP", "Places", "Step", "done", "keyed", "places", "step", "written
 
 KEY, ENDING = "{{key}}", "{{key-ending}}"
 """Stand where the key was, or what follows its first word."""
+MARK = re.compile(rb"\{\{(literal-)?((?:literal-)*key(?:-ending)?)\}\}")
+"""Such a place, or what was `{{key}}` before there was one: it is written as literal."""
 LEAST = 4  # A shorter key is no secret, and may be a part of anything.
 LONG = 16  # Nobody's words hold one that is so long, unless it is meant.
 Places = Sequence[tuple[re.Pattern[bytes], bytes]]
@@ -162,14 +164,15 @@ def _pattern(secret: str) -> bytes:
 
 
 def _hidden(raw: bytes, places: Places) -> bytes:
+    raw = MARK.sub(lambda found: b"{{literal-" + found[0][2:], raw)
     for pattern, place in places:
         raw = pattern.sub(place, raw)
     return raw
 
 
 def _put(raw: bytes, key: str) -> bytes:
-    raw = raw.replace(KEY.encode(), key.encode())
-    return raw.replace(ENDING.encode(), key.partition("_")[2].encode())
+    ways = {b"key": key.encode(), b"key-ending": key.partition("_")[2].encode()}
+    return MARK.sub(lambda found: b"{{%b}}" % found[2] if found[1] else ways[found[2]], raw)
 
 
 def _told(node: Any, change: Callable[[bytes], bytes]) -> Any:

@@ -133,6 +133,14 @@ def test_no_spelling_of_the_key_is_in_the_file(acme: Sandbox) -> None:
     assert told[0].act.arguments["arguments"] == {"id": "e", "about": "ak_other_key"}
 
 
+def test_what_looks_like_the_place_of_a_key_is_none(acme: Sandbox) -> None:
+    account, other = (acme.accounts.open("acme", f"ak_{n}_place") for n in ("one", "other"))
+    names = ["{{key}}", "{{key-ending}}", "{{literal-key}}", "ak_one_place"]
+    asyncio.run(sent(acme, account.key, json.dumps({"events": [usage(name) for name in names]})))
+    restore(read(json.loads(json.dumps(take(account)))), other, acme.switchboard)
+    assert [entry.usage.event for entry in other.ledger.entries()] == [*names[:3], "ak_other_place"]
+
+
 def test_what_begins_like_the_key_is_left_as_it_is(acme: Sandbox) -> None:
     account = acme.accounts.open("acme", "ak_test")
     events = json.dumps({"events": [usage("ak_testing"), usage("ak_test")]})
