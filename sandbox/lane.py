@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -228,7 +229,7 @@ def booked(told: Iterable[Exchange], account: Account, keys: Sequence[str]) -> T
     for one in told:
         several = sum(len(effects.items) for effects in one.effects) > 1
         for outcome, rule, usage in _usages(one):
-            if several and keys and not any(key in usage.event for key in keys):
+            if several and keys and not any(_named(usage.event, key) for key in keys):
                 continue
             names[usage.event] = None
             entries.append({**_usage(usage), "outcome": outcome, "rule": rule, "exchange": one.id})
@@ -238,6 +239,11 @@ def booked(told: Iterable[Exchange], account: Account, keys: Sequence[str]) -> T
         "entries": entries,
         "billed": [_usage(usage) for name in names if name for usage in now.get(name, ())],
     }
+
+
+def _named(event: str, key: str) -> bool:
+    """Whether a name of the ledger's is of this key: `m-10` is not of `m-1`."""
+    return re.search(rf"(?<![\w.-]){re.escape(key)}(?![\w.-])", event) is not None
 
 
 def _usages(told: Exchange) -> Iterator[tuple[str, str | None, Usage]]:

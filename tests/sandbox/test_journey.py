@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from contracts.reader import read
 from sandbox.app import Options, create_app
 from sandbox.journey import differences
+from sandbox.lane import booked
+from sandbox.reply import Decision, Effects, Reply, Request, Usage
 from sandbox.server import Running
 from tests.sandbox.page.roads import DESTINATIONS, KEY, Roads, event, opened, travel
 from tests.sandbox.test_control import conforms
@@ -223,6 +227,25 @@ def test_what_is_nested_deeply_is_told_all_the_same(roads: Roads) -> None:
     roads.send(event("deep", properties={"value": 1, "deep": deep}))
     roads.settled("deep")
     assert roads.journey("deep")["event"] == "deep"
+
+
+def test_an_event_of_a_batch_is_not_taken_for_one_whose_key_is_longer() -> None:
+    contract = read("orb")
+    house = create_app(Options(vendors=["orb"]))
+    account = house.accounts.open("orb", contract.key("batch"))
+    usages = [Usage(event, "acme", "calls", 1) for event in ("m-1", "m-10", "calls/m-1", "am-1")]
+    effects = (Effects("accepted", usages),)
+    exchange = account.record(Request("POST", "/v1/ingest"), "ingest", decided(effects), NOON)
+    told = booked([exchange], account, ["m-1"])
+    assert [entry["event"] for entry in told["entries"]] == ["m-1", "calls/m-1"]
+    assert [usage["event"] for usage in told["billed"]] == ["m-1", "calls/m-1"]
+
+
+def decided(effects: tuple[Effects, ...]) -> Decision:
+    return Decision(Reply(200), effects)
+
+
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 
 
 def test_differences_are_of_what_is_there() -> None:
