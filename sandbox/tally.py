@@ -66,15 +66,26 @@ class Tally:
         return made
 
     def add(self, entries: Iterable[Entry]) -> None:
+        # What one exchange did to its events stands together: most is counted once for all of it.
+        first, count = None, 0
         for entry in entries:
-            outcome = entry.outcome
-            self._cell(entry.usage.customer, entry.usage.meter).outcomes[outcome] += 1
-            self.outcomes[outcome] += 1
-            self.rules[entry.rule] += 1
-            self.times[entry.at, outcome] += 1
-            if outcome not in BILLED:
-                refused = outcome == "rejected" or self._refused(entry.exchange)
-                self._reasons[outcome, entry.rule, refused] += 1
+            self._cell(entry.usage.customer, entry.usage.meter).outcomes[entry.outcome] += 1
+            if first is None or not _alike(first, entry):
+                self._sum(first, count)
+                first, count = entry, 0
+            count += 1
+        self._sum(first, count)
+
+    def _sum(self, entry: Entry | None, count: int) -> None:
+        """So many entries like this one."""
+        if entry is None:
+            return
+        self.outcomes[entry.outcome] += count
+        self.rules[entry.rule] += count
+        self.times[entry.at, entry.outcome] += count
+        if entry.outcome not in BILLED:
+            refused = entry.outcome == "rejected" or self._refused(entry.exchange)
+            self._reasons[entry.outcome, entry.rule, refused] += count
 
     def close(self) -> None:
         for total in self._of.ledger.totals():
@@ -100,6 +111,16 @@ class Tally:
             cell = self._places[customer, meter] = Cell(customer, meter)
             self.cells[name(customer, meter)] = cell
         return cell
+
+
+def _alike(one: Entry, other: Entry) -> bool:
+    """Whether they came together to the same."""
+    return (
+        one.exchange == other.exchange
+        and one.outcome == other.outcome
+        and one.rule == other.rule
+        and one.at == other.at
+    )
 
 
 def name(customer: str | None, meter: str | None) -> str:
