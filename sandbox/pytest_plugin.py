@@ -159,7 +159,7 @@ def meterbox(request: pytest.FixtureRequest) -> Iterator[House]:
             if request.config.pluginmanager.has_plugin(SUMMARY):
                 from sandbox.testing.summary import covered
 
-                request.config.stash[COVERED] = covered(opened.wire, opened.used)
+                request.config.stash[COVERED] = covered(opened.wire, opened.opened)
         except MeterboxError as fault:
             pytest.fail(str(fault), pytrace=False)
 

@@ -42,13 +42,13 @@ SCALE = 0.001
 class House:
     """A running sandbox at `url`, with an account for whoever asks.
 
-    `count` tells at once how many exchanges an account had, where it is in this process; `used`
-    are the vendors that had an account.
+    `count` tells at once how many exchanges an account had, where it is in this process; `opened`
+    are the accounts there were, by vendor and key.
     """
 
     def __init__(self, wire: Wire, count: Count | None = None) -> None:
         self.wire, self.url, self._count = wire, wire.url, count
-        self.used: set[str] = set()
+        self.opened: dict[tuple[str, str], None] = {}
 
     def account(
         self, vendor: str, name: str | None = None, wishes: Wishes | None = None
@@ -59,9 +59,9 @@ class House:
         Raises UnknownVendor, and UnknownSetting, BadValue or Unwilling for wishes that cannot be.
         """
         contract = read(vendor)
-        self.used.add(vendor)
         wishes = wishes or Wishes()
         key = contract.key(name or fresh())
+        self.opened[vendor, key] = None
         first = 0
         if wishes.seed is not None:
             first = self._renewed(vendor, key)

@@ -14,7 +14,7 @@ from sandbox.reports.model import Check, Coverage, Finding, Report, Verdict
 from sandbox.reports.writing import Wanted, write
 from sandbox.testing.report import findings, headline
 from sandbox.testing.stash import COVERED, TROUBLES, Covered
-from sandbox.testing.wire import Wire
+from sandbox.testing.wire import Unwilling, Wire
 
 __all__ = ["Summary", "covered"]
 
@@ -22,15 +22,33 @@ OUTPUT = "meterbox_covered"
 WORDS: Mapping[str, Verdict] = {"passed": "passed", "failed": "failed", "skipped": "skipped"}
 
 
-def covered(wire: Wire, vendors: Iterable[str]) -> Covered:
-    """What a server's traffic exercised, by vendor: names alone, which xdist can pass on."""
+def covered(wire: Wire, accounts: Iterable[tuple[str, str]]) -> Covered:
+    """What the traffic of accounts, by vendor and key, exercised of each vendor's contract: names
+    alone, which xdist can pass on. Others may use the same server."""
+    found: dict[str, list[tuple[str, Coverage]]] = {}
+    for vendor, key in accounts:
+        found.setdefault(vendor, []).extend((vendor, one) for one in _of(wire, vendor, key))
     return {
         vendor: [
-            {name: one[name] for name in ("kind", "exercised", "missing")}
-            for one in wire.ask("GET", "coverage", vendor)["coverage"]
+            {"kind": one.kind, "exercised": list(one.exercised), "missing": one.missing}
+            for one in together(several)
         ]
-        for vendor in vendors
+        for vendor, several in found.items()
+        if several
     }
+
+
+def _of(wire: Wire, vendor: str, key: str) -> list[Coverage]:
+    """None where no request came, so that there is no account."""
+    try:
+        told = wire.ask("GET", "accounts", vendor, key, "coverage")["coverage"]
+    except Unwilling:
+        return []
+    return [_coverage(one) for one in told]
+
+
+def _coverage(told: Mapping[str, Any]) -> Coverage:
+    return Coverage(told["kind"], [*told["exercised"], *told["missing"]], told["exercised"])
 
 
 class Summary:
@@ -115,9 +133,8 @@ class Summary:
 def merged(several: Sequence[Covered]) -> list[Coverage]:
     """What was exercised in all, over processes and vendors."""
     return together(
-        (read(vendor).title, Coverage(told["kind"], names, told["exercised"]))
+        (read(vendor).title, _coverage(told))
         for one in several
         for vendor in sorted(one)
         for told in one[vendor]
-        for names in [[*told["exercised"], *told["missing"]]]
     )
