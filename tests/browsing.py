@@ -37,8 +37,21 @@ MARKS = [
 ]
 SIZES = (1440, 390)
 THEMES: tuple[Theme, Theme] = ("light", "dark")
+AXE_BY_THEME = {"light": (), "dark": ("color-contrast",)}
+"""Rules of axe-core to try in a theme: all, and where only colours differ that of colours."""
 SCREENSHOTS = "METERBOX_SCREENSHOTS"
 """The variable that names a folder for pictures of what the tests see."""
+
+
+# Of radio buttons the Tab key comes to one, and arrows to the others.
+USABLE = """() => {
+  const usable = "a[href], button, input, select, summary, textarea, [tabindex='0']";
+  const all = [...document.querySelectorAll(usable)]
+    .filter((e) => e.checkVisibility({ contentVisibilityAuto: false, visibilityProperty: true }))
+    .filter((e) => !e.closest("dialog:not([open])") && e.type !== "hidden" && !e.disabled)
+    .filter((e) => e.type !== "radio" || e.checked);
+  return all.map((e, n) => { e.dataset.tried = n; return e.outerHTML.slice(0, 200); });
+}"""
 
 
 @contextmanager
@@ -92,6 +105,15 @@ class Visit:
                 elif theme == THEMES[0]:
                     found += self.violations("scrollable-region-focusable", "target-size")
         return found
+
+    def unreached(self) -> list[str]:
+        """What of the page can be used, and is not come to by the Tab key."""
+        names: list[str] = self.page.evaluate(USABLE)
+        reached = set()
+        for _ in range(len(names) + 5):
+            self.page.keyboard.press("Tab")
+            reached.add(self.page.evaluate("document.activeElement.dataset.tried"))
+        return [name for number, name in enumerate(names) if str(number) not in reached]
 
     def violations(self, *rules: str) -> list[str]:
         """What axe-core finds wrong with the page as it is, by all of its rules or by these."""

@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page, expect
 from sandbox.app import Options, create_app
 from sandbox.auth import handle
 from sandbox.server import Running
-from tests.browsing import MARKS, SIZES, THEMES, shoot, visiting
+from tests.browsing import AXE_BY_THEME, MARKS, SIZES, THEMES, shoot, visiting
 from tests.sandbox.page.booked import BOOKED, START, amiss, control
 from tests.sandbox.page.traffic import HOSTILE, Traffic, event
 
@@ -77,12 +77,19 @@ def test_each_tab_is_accessible_and_asks_nobody_else(
             if visit.page.evaluate("document.documentElement.scrollWidth") > width:
                 wide.append(name)
             if width == max(SIZES):
-                found[name] = visit.violations()
+                found[name] = visit.violations(*AXE_BY_THEME[theme])
         assert wide == []
         assert {name: wrong for name, wrong in found.items() if wrong} == {}
         assert visit.origins == {shop.url}
         assert amiss(visit) == []
         assert visit.page.locator("main script, main img, main b, main [onload]").count() == 0
+
+
+def test_the_keyboard_alone_reaches_all_of_it(browser: Browser, shop: Traffic) -> None:
+    with visiting(browser) as visit:
+        for path in (f"{ROOT}/accounts", *TABS.values()):
+            visit.page.goto(shop.url + path)
+            assert visit.unreached() == []
 
 
 def test_the_clock_is_tried_before_it_is_turned(browser: Browser, shop: Traffic) -> None:

@@ -15,7 +15,7 @@ from contracts.reader import read
 from sandbox.app import Options, create_app
 from sandbox.deliveries import Destination
 from sandbox.server import Running
-from tests.browsing import MARKS, SIZES, THEMES, shoot, visiting
+from tests.browsing import AXE_BY_THEME, MARKS, SIZES, THEMES, shoot, visiting
 from tests.sandbox.page.booked import amiss
 from tests.sandbox.page.traffic import HOSTILE
 from tests.translators.forwarding.scripted import EVENT, SETTINGS
@@ -166,10 +166,19 @@ def test_each_view_is_accessible_and_asks_nobody_else(
             shoot(visit.page, f"{name}-{theme}-{width}")
             assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
             if width == max(SIZES):
-                assert visit.violations() == []
+                assert visit.violations(*AXE_BY_THEME[theme]) == []
             assert visit.page.locator("main script, main img, main b").count() == 0
         assert visit.origins == {settled.url}
         assert amiss(visit) == []
+
+
+@MARKS[0]
+@MARKS[1]
+def test_the_keyboard_alone_reaches_all_of_it(browser: Browser, settled: Post) -> None:
+    with visiting(browser) as visit:
+        for path in (PAGE, f"{PAGE}/orb/{settled.dead()[1]['number']}"):
+            visit.page.goto(settled.url + path)
+            assert visit.unreached() == []
 
 
 @MARKS[0]

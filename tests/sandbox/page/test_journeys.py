@@ -10,9 +10,8 @@ from playwright.sync_api import Browser, expect
 
 from sandbox.app import Options, create_app
 from sandbox.server import Running
-from tests.browsing import MARKS, SIZES, THEMES, shoot, visiting
+from tests.browsing import AXE_BY_THEME, MARKS, SIZES, THEMES, shoot, visiting
 from tests.sandbox.page.roads import DESTINATIONS, Roads, event, opened, travel
-from tests.sandbox.page.test_browser import MARK
 from tests.sandbox.page.traffic import HOSTILE
 
 pytestmark = MARKS
@@ -50,7 +49,7 @@ def test_journeys_are_accessible_and_ask_nobody_else(
             if visit.page.evaluate("document.documentElement.scrollWidth") > width:
                 wide.append(name)
             if (width, theme) != (390, "dark"):
-                found[name] = visit.violations()
+                found[name] = visit.violations(*AXE_BY_THEME[theme])
         assert wide == []
         assert {name: wrong for name, wrong in found.items() if wrong} == {}
         assert visit.origins == {roads.url}
@@ -74,12 +73,7 @@ def test_an_event_is_found_and_followed_by_keyboard(browser: Browser, roads: Roa
         expect(orb.locator(".try").first).to_contain_text("503")
         expect(orb.locator(".wait")).to_contain_text("Retry-After: 1.0 s")
         expect(orb.locator(".billed")).to_contain_text("1 ApiCalls")
-        wanted = page.evaluate(MARK)
-        reached = set()
-        for _ in range(wanted + 5):
-            page.keyboard.press("Tab")
-            reached.add(page.evaluate("document.activeElement.dataset.tried"))
-        assert {str(n) for n in range(wanted)} <= reached
+        assert visit.unreached() == []
 
 
 def test_lanes_are_beside_each_other_or_below(browser: Browser, roads: Roads) -> None:
