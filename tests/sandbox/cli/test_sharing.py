@@ -69,7 +69,8 @@ def test_what_a_killed_one_had_claimed_another_delivers_and_each_event_is_billed
             httpx.post(f"{source}/v1/batch", json=body, trust_env=False).raise_for_status()
             vendors.until(lambda: count(database, "distinct owner") == 2)
             killed.end(signal.SIGKILL)
-        assert count(database, "distinct owner") == 2
+        # What the killed one had claimed; the other may have nothing in hand at this moment.
+        assert count(database, "distinct owner") >= 1
         with psycopg.connect(database) as db:  # a minute later
             # The whole table first: row by row it could wait for who waits for it.
             db.execute("lock table meterbox.waiting in exclusive mode")
