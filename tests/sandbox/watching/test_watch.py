@@ -8,6 +8,7 @@ import json
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -255,6 +256,9 @@ def test_a_body_too_large_to_be_checked_passes_and_that_is_said(
     watched.upstream.pieces = [piece] * count
     answer = http.post(f"{watched.url}/v1/ingest", content=(piece for _ in range(count)))
     assert len(answer.content) == len(watched.upstream.body) == len(piece) * count
+    until = time.monotonic() + 10  # it is looked at once the last of the answer has gone
+    while not watched.seen and time.monotonic() < until:
+        time.sleep(0.01)
     (sight,) = watched.seen
     assert sight.inspected.unchecked[0] == f"the request's {len(piece) * count} bytes"
     assert sight.inspected.unchecked[1] == f"the answer: {len(piece) * count} bytes"
