@@ -95,7 +95,8 @@ def command(
             context.exit(fault.code)
     code = code if keep(sandbox, name, kept) else code or 1
     told = report(f"meterbox exec -- {command[0]}", watch, standing.refusals)
-    code = code or _covered(sandbox, told, reports, least)
+    short = _covered(sandbox, told, reports, least)  # written however the command ended
+    code = code or short
     if violations == "fail":
         _tell(told)
         code = code or int(bool(told.totals["failed"]))

@@ -169,7 +169,7 @@ class _Property:
     def _personal(self) -> Iterator[Cause]:
         rule = advice.read()["lint.property.personal"]
         for kind, what in PERSONAL.items():
-            found = self.tallies.get(kind)  # type: ignore[call-overload]
+            found = self.tallies.get(kind)  # type: ignore[call-overload]  # a word of PERSONAL is one
             if found is not None:
                 yield found.cause(rule, f"{self.name} holds {what} (not shown)")
         digits = self.tallies.get("digits")

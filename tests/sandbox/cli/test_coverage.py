@@ -28,5 +28,11 @@ def test_a_command_that_exercises_too_little_fails(
     assert "create-customer name" in covered["fields"]["exercised"]
 
 
-def test_a_command_that_fails_keeps_its_own_code(execute: Exec) -> None:  # noqa: F811
-    assert execute("--fail-under", "100", *python("sys.exit(7)")) == 7
+def test_a_command_that_fails_keeps_its_own_code_and_is_reported(
+    execute: Exec,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    file = tmp_path / "report.json"
+    asked = ("--report", f"json={file}", "--fail-under", "100")
+    assert execute(*asked, *python("sys.exit(7)")) == 7
+    assert json.loads(file.read_text())["totals"]["failed"] == 0
