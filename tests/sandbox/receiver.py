@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any
 
-__all__ = ["Received", "Receiver", "until"]
-
-Found = TypeVar("Found")
+__all__ = ["Received", "Receiver"]
 
 
 @dataclass(frozen=True)
@@ -56,12 +52,3 @@ class Receiver:
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-
-
-def until(look: Callable[[], Found], seconds: float = 10) -> Found:
-    """What `look` finds, once it is true."""
-    end = time.monotonic() + seconds
-    while not (found := look()):
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.01)
-    return found

@@ -22,8 +22,9 @@ from sandbox.server import Running
 from sandbox.webhooks import Message, Target, Webhooks
 from tests.acme import NOW, known, usage
 from tests.conftest import Make
-from tests.sandbox.receiver import Receiver, until
+from tests.sandbox.receiver import Receiver
 from tests.sandbox.test_control import conforms
+from tests.waiting import until
 
 SECRET = "s3cret-of-this-target"
 

@@ -22,7 +22,8 @@ from sandbox.hyperline.webhooks import signature
 from sandbox.server import Running
 from tests.acme import NOW
 from tests.sandbox.hyperline.conftest import Desk
-from tests.sandbox.receiver import Receiver, until
+from tests.sandbox.receiver import Receiver
+from tests.waiting import until
 
 SECRET = "whsec_c3VwZXItc2VjcmV0LWtleS1ieXRlcw=="
 ID, STAMP, BODY = "msg_01HY", 1712000000, b'{"event_type":"wallet.credited","data":{}}'

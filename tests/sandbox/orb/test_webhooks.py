@@ -22,7 +22,8 @@ from sandbox.orb.happenings import Happening
 from sandbox.orb.webhooks import envelope, signature, waits
 from sandbox.server import Running
 from tests.acme import NOW
-from tests.sandbox.receiver import Receiver, until
+from tests.sandbox.receiver import Receiver
+from tests.waiting import until
 
 SECRET = "c-UGKYdnhHh436B_sMouYAPUvXyWpzOdunZBV5dFSD8"
 STAMP = "2024-03-27T15:42:29.551"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from contracts.reader import read
 from sandbox.auth import handle
 from sandbox.staging import setup
 from sandbox.wiring import destinations
+from tests.waiting import until
 
 __all__ = ["DESTINATIONS", "KEY", "Roads", "event", "opened", "travel"]
 
@@ -65,14 +65,14 @@ class Roads:
 
     def settled(self, *names: str) -> None:
         """Wait until nothing of these events is under way."""
-        at, until = f"/_meterbox/accounts/segment/{self.handle}/deliveries", time.monotonic() + 10
-        while time.monotonic() < until:
+        at = f"/_meterbox/accounts/segment/{self.handle}/deliveries"
+
+        def ended() -> bool:
             told = self.http.get(at).json()["deliveries"]
-            ended = [one for one in told if one["outcome"] not in ("pending", "retry")]
-            if {one["event"] for one in told} >= set(names) and len(ended) == len(told):
-                return
-            time.sleep(0.02)
-        raise AssertionError(f"still under way: {told}")
+            under_way = any(one["outcome"] in ("pending", "retry") for one in told)
+            return not under_way and {one["event"] for one in told} >= set(names)
+
+        until(ended)
 
     def path(self, name: str) -> str:
         return f"/_meterbox/page/journeys/segment/{self.handle}?event={name}"

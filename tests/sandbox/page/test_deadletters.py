@@ -3,7 +3,6 @@ browser. The forwarder's outbox is in memory, where no other program could reach
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from tests.browsing import AXE_BY_THEME, MARKS, SIZES, THEMES, shoot, visiting
 from tests.sandbox.page.booked import amiss
 from tests.sandbox.page.traffic import HOSTILE
 from tests.translators.forwarding.scripted import EVENT, SETTINGS
+from tests.waiting import until
 
 PAGE = "/_meterbox/page/dead-letters"
 LETTERS = "/_meterbox/dead-letters"
@@ -48,12 +48,13 @@ class Post:
 
     def until(self, count: int, **query: Any) -> list[dict[str, Any]]:
         """Its dead letters once there are so many."""
-        for _ in range(500):
-            found = self.dead(**query)
-            if len(found) == count:
-                return found
-            time.sleep(0.01)
-        raise AssertionError(f"{len(found)} letters: {found}")
+        until(lambda: len(self.dead(**query)) == count)
+        return self.dead(**query)
+
+    def outcomes(self) -> dict[str, str]:
+        """What came of each delivery, by event."""
+        told = self.http.get("/_meterbox/accounts/segment/postkey/deliveries").json()
+        return {one["event"]: one["outcome"] for one in told["deliveries"]}
 
 
 @pytest.fixture
@@ -84,9 +85,8 @@ def test_dead_letters_are_told_tried_again_and_let_go_of(post: Post) -> None:
     assert gone.json() == {"dropped": 1}
     post.orb("faults")
     assert post.http.post(f"{LETTERS}/retry", json={"vendor": "orb"}).json() == {"retried": 2}
-    post.until(0)
-    sent = post.http.get("/_meterbox/accounts/segment/postkey/deliveries").json()["deliveries"]
-    assert {one["event"]: one["outcome"] for one in sent} == {"m1": "delivered", "m2": "delivered"}
+    assert until(lambda: post.dead() == [])
+    assert until(lambda: post.outcomes() == {"m1": "delivered", "m2": "delivered"})
 
 
 @pytest.mark.parametrize(
@@ -141,12 +141,7 @@ def settled() -> Iterator[Post]:
         at = f"/_meterbox/accounts/segment/{UNSURE}/clock"
         made.http.post(at, json={"freeze": NOON})
         made.track("unsure", UNSURE)
-        for _ in range(30):
-            time.sleep(0.05)
-            if len(made.dead()) == 6:
-                break
-            made.http.post(at, json={"advance": "1h"})
-        made.until(6)
+        until(lambda: made.http.post(at, json={"advance": "1h"}) and len(made.dead()) == 6)
         made.http.post(at, json={"advance": "90d"})
         yield made
         made.http.close()
