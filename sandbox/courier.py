@@ -119,9 +119,16 @@ class Courier:
         """The status that comes back from the first address that is connected to."""
         import httpx  # here: a sandbox that tells nobody starts without it
 
+        from translators.forwarding.trust import authorities
+
         if self._client is None:
             # Proxies and .netrc of the environment are not ours to send secrets through.
-            self._client = httpx.AsyncClient(trust_env=False, timeout=None)  # the attempt has one
+            trusted = authorities(environment=False)
+            self._client = httpx.AsyncClient(
+                trust_env=False,
+                verify=trusted,
+                timeout=None,  # the attempt has one
+            )
         target, refused = httpx.URL(url), None
         for address in _addresses(target.host.lower()):
             try:

@@ -21,6 +21,7 @@ from sandbox.app import Options, Sandbox, create_app
 from sandbox.server import Running
 from tests.acme import NOW, inside, known, lay_out
 from tests.postgres import database, postgres_server  # noqa: F401  # fixtures
+from translators.forwarding.trust import trust
 
 # Projects of their own, which tests run as their users would.
 collect_ignore = ["examples"]
@@ -166,5 +167,5 @@ def server() -> Iterator[Running]:
 
 @pytest.fixture
 def http() -> Iterator[httpx.Client]:
-    with httpx.Client(trust_env=False, timeout=20) as client:
+    with httpx.Client(trust_env=False, timeout=20, verify=trust("http://127.0.0.1")) as client:
         yield client

@@ -57,12 +57,16 @@ async def _played() -> tuple[list[Row], Sandbox]:
     from sandbox.cli.playing import pieces, play, set_stage
     from sandbox.deliveries import Destination
     from sandbox.wiring import local
+    from translators.forwarding.trust import trust
     from translators.mapping import translated_vendors
 
     destinations = {vendor: Destination(local(vendor)) for vendor in translated_vendors()}
     sandbox = create_app(Options(destinations=destinations, scale=0.01))
     source = next(n for n, r in sandbox.accounts.rooms.items() if r.contract.role == "source")
-    async with _served(sandbox) as url, httpx.AsyncClient(base_url=url) as client:
+    async with (
+        _served(sandbox) as url,
+        httpx.AsyncClient(base_url=url, verify=trust(url)) as client,
+    ):
         write(f"Serving {', '.join(sandbox.accounts.rooms)} at {url}\n") if on_terminal() else None
         await set_stage(sandbox, client, NAME)
         rows = [

@@ -32,11 +32,13 @@ from sandbox.proving.place import Place, placed
 from sandbox.proving.tracing import watch
 from sandbox.server import Running
 from translators.forwarding.sqlite import SqliteOutbox
+from translators.forwarding.trust import trust
 
 __all__ = ["played", "rushing"]
 
 TOGETHER, LARGE = 100, 400_000
 """Events in one request to the intake, and bytes of it."""
+HERE = "http://127.0.0.1"
 IDLE = 120.0
 """Seconds in which nothing arrives anywhere, after which nothing will."""
 
@@ -98,7 +100,9 @@ def _pieces(case: Case) -> Iterator[bytes]:
 
 async def _feed(pieces: Sequence[bytes], keeper: Keeper, doom: Doom) -> None:
     """Send each piece until it is answered 200."""
-    async with httpx.AsyncClient(trust_env=False, timeout=10, headers=headers()) as client:
+    async with httpx.AsyncClient(
+        trust_env=False, timeout=10, headers=headers(), verify=trust(HERE)
+    ) as client:
         for piece in pieces:
             while not await _taken(piece, keeper, client):
                 await asyncio.sleep(0.01)
@@ -110,7 +114,7 @@ async def _feed(pieces: Sequence[bytes], keeper: Keeper, doom: Doom) -> None:
 
 
 async def _taken(piece: bytes, keeper: Keeper, client: httpx.AsyncClient) -> bool:
-    url = f"http://127.0.0.1:{await keeper.port()}/{source()}{path()}"
+    url = f"{HERE}:{await keeper.port()}/{source()}{path()}"
     try:
         answer = await client.post(url, content=piece)
     except httpx.TransportError:

@@ -16,6 +16,7 @@ import httpx
 from contracts.model import BadValue, Contract, MeterboxError
 from sandbox.proxy.egress import here
 from sandbox.verifying.asking import Answer, Asked
+from translators.forwarding.trust import trust
 
 __all__ = ["Caller", "Routes", "Unreachable", "addresses", "forgetful", "shown"]
 
@@ -83,7 +84,10 @@ class Caller:
         self.addresses = addresses
         self.url = Routes(contract, addresses).url
         near = all(here(urlsplit(url).hostname or "") for url in addresses.values())
-        self._client = httpx.Client(cookies=forgetful(), timeout=timeout, trust_env=not near)
+        trusted = trust(*addresses.values(), environment=not near)
+        self._client = httpx.Client(
+            cookies=forgetful(), timeout=timeout, trust_env=not near, verify=trusted
+        )
 
     def __enter__(self) -> Caller:
         return self

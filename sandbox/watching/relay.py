@@ -21,6 +21,7 @@ from sandbox.edge import EXTENSION
 from sandbox.paths import sent
 from sandbox.reply import Reply
 from sandbox.verifying.calling import Routes
+from translators.forwarding.trust import trust
 
 __all__ = ["FAILED", "Kept", "Passed", "Relay"]
 
@@ -83,7 +84,9 @@ class Relay:
         self, routes: Routes, seen: Callable[[Passed], None], *, wall: Wall = wall
     ) -> None:
         self._routes, self._seen, self._wall = routes, seen, wall
-        self._transport = httpx.AsyncHTTPTransport(limits=httpx.Limits(keepalive_expiry=2.0))
+        self._transport = httpx.AsyncHTTPTransport(
+            limits=httpx.Limits(keepalive_expiry=2.0), verify=trust(*routes.addresses.values())
+        )
 
     @asynccontextmanager
     async def lifespan(self, _: object = None) -> AsyncIterator[None]:

@@ -14,6 +14,7 @@ from contracts import credentials
 from contracts.reader import read
 from translators.forwarding.outcome import Attempt, Dead, Retry, excerpt, judge
 from translators.forwarding.record import document
+from translators.forwarding.trust import trust
 from translators.request import VendorRequest
 
 __all__ = ["Attempt", "Courier", "Target"]
@@ -102,6 +103,7 @@ class Courier:
         if place not in self._clients:
             self._clients[place] = httpx.AsyncClient(
                 transport=target.transport,
+                verify=trust(target.base_url),
                 timeout=self._timeout,
                 limits=LIMITS,
                 headers={"user-agent": "meterbox"},
