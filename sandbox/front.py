@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.exceptions import HTTPException
@@ -12,6 +12,7 @@ from starlette.types import ASGIApp
 
 from contracts.model import Contract
 from sandbox.guard import Guard
+from sandbox.paths import Paths, sent
 from sandbox.room import Room
 from sandbox.view import dumps
 
@@ -43,7 +44,23 @@ class Front:
         names = ", ".join(contract.vendor for contract in self._contracts)
         at = f"{request.method} {request.scope['path']!r}"
         why = f"Nothing answers {at}. Vendors: {names}; our own API: /_meterbox."
+        why += _stripped(self._contracts, request)
         return Response(dumps({"error": why}), fault.status_code, media_type="application/json")
+
+
+def _stripped(contracts: Iterable[Contract], request: Request) -> str:
+    """Where a vendor has what was asked for: a client may leave out the path of the address that it
+    was given, as those do that join paths by the rules of URLs."""
+    path = sent(request.scope)
+    names = [
+        contract.vendor
+        for contract in contracts
+        if request.method in Paths(contract.endpoints).find(request.method, path).methods
+    ]
+    if not names:
+        return ""
+    there = " or ".join(f"'/{name}{path}'" for name in names)
+    return f" There is {there}: does the client keep the path of the address it was given?"
 
 
 def _vendor(contract: Contract, root: str) -> dict[str, Any]:

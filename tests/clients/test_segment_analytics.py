@@ -11,6 +11,7 @@ from segment.analytics.client import Client
 from sandbox.app import Options, create_app
 from sandbox.deliveries import Destination
 from sandbox.server import Running
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -56,5 +57,8 @@ def test_what_it_tracks_is_billed_at_the_vendors(key: str, http: httpx.Client) -
         assert [exchange["status"] for exchange in told["exchanges"]] == [200]
         [entry] = http.get(f"{at}/orb/{key}/ledger").json()["entries"]
         assert (entry["customer"], entry["meter"]) == ("u1", "api_call")
-        [delivery] = http.get(f"{at}/segment/{key}/deliveries").json()["deliveries"]
-        assert delivery["outcome"] == "delivered"
+        assert until(lambda: outcomes(http, f"{at}/segment/{key}") == ["delivered"])
+
+
+def outcomes(http: httpx.Client, account: str) -> list[str]:
+    return [one["outcome"] for one in http.get(f"{account}/deliveries").json()["deliveries"]]

@@ -155,3 +155,12 @@ def test_a_node_client_of_node_fetch_reaches_its_own_host(variables: dict[str, s
     shown = json.dumps({"apiKey": f"pub_test_{uuid.uuid4().hex}", "userId": "1"})
     answer = told(variables, "kana.mjs", "https://client-api.usekana.com/graphql", shown)
     assert answer["packages"]["message"] == "Unauthenticated: no such user"
+
+
+@node
+def test_segments_node_client_needs_no_host(
+    house: Sandbox, variables: dict[str, str], key: str
+) -> None:
+    answer = told(variables, "segment.mjs", key)
+    assert (answer["errors"], len(answer["delivered"])) == ([], 6)
+    assert ("u1", "api_call", 1) in billed(house, "segment", key)

@@ -107,6 +107,16 @@ def test_a_path_of_no_vendor_says_which_there_are(acme: Sandbox, path: str) -> N
     )
 
 
+def test_a_path_without_its_vendor_is_told_with_where_it_is(house: Sandbox) -> None:
+    """As of clients that leave out the path of the address they are given."""
+    lost = "Vendors: amberflo, hyperline, kana, orb, segment; our own API: /_meterbox."
+    there = " There is '/hyperline/v1/customers/a%2Fb' or '/orb/v1/customers/a%2Fb': "
+    there += "does the client keep the path of the address it was given?"
+    for path, hint in (("/v1/customers/a%2Fb", there), ("/v1/nothing/a/b/c", "")):
+        told = got(house, path).json()["error"]
+        assert told.partition(lost)[2] == hint
+
+
 def test_what_is_here_is_told_to_a_program(house: Sandbox) -> None:
     answer = got(house, "/")
     assert answer.headers["content-type"] == "application/json"
