@@ -202,32 +202,46 @@ class _Schemas:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder / "schemas"
+        self._files: dict[str, tuple[Any, list[str]]] = {}
 
     def read(self, name: str) -> Schema:
+        document, others = self._file(name)
         bundle: dict[str, Any] = {}
-        document = self._bundled(name, bundle)
+        self._bundle(others, bundle)
         return Schema(name, {**document, "$defs": bundle} if bundle else document)
 
     def sdl(self, name: str) -> str:
         """A GraphQL schema file of the vendor."""
         return _text(self._folder / f"{name}.graphql")
 
-    def _bundled(self, name: str, bundle: dict[str, Any]) -> Any:
-        return self._rewritten(_json(self._folder / f"{name}.json"), bundle)
-
-    def _rewritten(self, node: Any, bundle: dict[str, Any]) -> Any:
-        if isinstance(node, list):
-            return [self._rewritten(item, bundle) for item in node]
-        if not isinstance(node, dict):
-            return node
-        target = node.get("$ref")
-        if isinstance(target, str) and target.endswith(".json"):
-            name = target.removesuffix(".json")
+    def _bundle(self, names: list[str], bundle: dict[str, Any]) -> None:
+        for name in names:
             if name not in bundle:
                 bundle[name] = {}  # first, so that files may refer to each other in circles
-                bundle[name] = self._bundled(name, bundle)
-            return {**node, "$ref": f"#/$defs/{name}"}
-        return {key: self._rewritten(value, bundle) for key, value in node.items()}
+                bundle[name], others = self._file(name)
+                self._bundle(others, bundle)
+
+    def _file(self, name: str) -> tuple[Any, list[str]]:
+        """A file as part of a bundle, and the names of those that it refers to. Read once: many
+        endpoints share their parts."""
+        if name not in self._files:
+            others: list[str] = []
+            document = _rewritten(_json(self._folder / f"{name}.json"), others)
+            self._files[name] = document, others
+        return self._files[name]
+
+
+def _rewritten(node: Any, others: list[str]) -> Any:
+    if isinstance(node, list):
+        return [_rewritten(item, others) for item in node]
+    if not isinstance(node, dict):
+        return node
+    target = node.get("$ref")
+    if isinstance(target, str) and target.endswith(".json"):
+        name = target.removesuffix(".json")
+        others.append(name)
+        return {**node, "$ref": f"#/$defs/{name}"}
+    return {key: _rewritten(value, others) for key, value in node.items()}
 
 
 def _text(file: Path) -> str:

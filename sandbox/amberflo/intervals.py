@@ -6,7 +6,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Literal
 
 __all__ = ["INTERVALS", "Interval", "Slots", "Weekday", "after", "floor", "slots"]
@@ -15,10 +15,11 @@ Interval = Literal["HOUR", "DAY", "WEEK", "MONTH"]
 Weekday = Literal["monday", "sunday"]
 INTERVALS: tuple[Interval, ...] = ("HOUR", "DAY", "WEEK", "MONTH")
 HOUR, DAY, WEEK = 3_600, 86_400, 604_800
+EPOCH = date(1970, 1, 1).toordinal()
 MONTHS = array(
     "q",
     (
-        int(datetime(year, month, 1, tzinfo=UTC).timestamp())
+        (date(year, month, 1).toordinal() - EPOCH) * DAY
         for year in range(1970, 3001)
         for month in range(1, 13)
     ),
