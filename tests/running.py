@@ -14,6 +14,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.forked import Forked, run
+
 __all__ = ["NGINX", "NODE", "PROGRAM", "Nginx", "Up", "environment", "meterbox"]
 
 PROGRAM = [sys.executable, "-c", "from sandbox.cli.main import main; main()"]
@@ -34,17 +36,15 @@ def environment(*vendors: Path, **variables: str) -> dict[str, str]:
 
 def meterbox(*arguments: str, env: dict[str, str], **more: Any) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        [*PROGRAM, *arguments], env=env, capture_output=True, text=True, timeout=60, **more
-    )
+    return run(*arguments, env=env, **more)
 
 
 class Up:
     """A running `meterbox up` on a free port; killed at the end of the `with`."""
 
     def __init__(self, *arguments: str, env: dict[str, str] | None = None) -> None:
-        command = [*PROGRAM, "up", "--port", "0", "--json", *arguments]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, env=env or environment())
+        command = ("up", "--port", "0", "--json", *arguments)
+        self._process = Forked(*command, stdout=subprocess.PIPE, env=env or environment())
 
     def __enter__(self) -> Up:
         assert self._process.stdout is not None

@@ -16,6 +16,7 @@ from contracts.reader import read, vendors
 from sandbox.app import create_app
 from sandbox.cli.main import commands
 from sandbox.server import Running
+from tests.forked import install
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -106,7 +107,8 @@ def test_tests_pass(program: str, tmp_path: Path) -> None:
 
 def test_commands_run_in_order(tmp_path: Path) -> None:
     (tmp_path / "fixtures").symlink_to(ROOT / "fixtures")
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    install(tmp_path)
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
     script = "set -eo pipefail\n" + "\n".join(blocks("sh"))
     with Running(create_app()) as server:
         done = subprocess.run(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,7 +13,8 @@ import httpx
 import pytest
 
 from contracts.reader import read
-from tests.running import PROGRAM, Up, environment, meterbox
+from tests.forked import PIPE, Forked
+from tests.running import Up, environment, meterbox
 
 NAME = "demo"
 
@@ -88,10 +88,8 @@ class Forwarding:
     """A running `meterbox forward`."""
 
     def __init__(self, *arguments: str, outbox: str) -> None:
-        command = [*PROGRAM, "forward", *arguments, "--outbox", outbox, "--json"]
-        self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stdin=subprocess.PIPE, env=environment(), text=True
-        )
+        command = ("forward", *arguments, "--outbox", outbox, "--json")
+        self.process = Forked(*command, stdout=PIPE, stdin=PIPE, env=environment(), text=True)
 
     def line(self) -> Any:
         assert self.process.stdout is not None

@@ -2,7 +2,6 @@
 
 import fcntl
 import os
-import subprocess
 import sys
 import termios
 import time
@@ -14,27 +13,25 @@ from typing import Any
 import orjson
 import pytest
 
-from tests.running import PROGRAM, environment
+from tests.forked import PIPE, Forked
+from tests.running import environment
 from tests.sandbox.cli.conftest import EVENT
 
 LATE = orjson.dumps({**EVENT, "timestamp": "yesterday"}) + b"\n"
 RIGHT = orjson.dumps(EVENT) + b"\n"
 BLOCK = RIGHT * 20_000
 MEGABYTE = 2**20
-Process = subprocess.Popen[bytes]
-Started = Callable[..., Process]
+Started = Callable[..., Forked]
 
 
 @pytest.fixture
 def started() -> Iterator[Started]:
     """Starts `meterbox validate orb` with pipes; killed at the end of the test."""
-    running: list[Process] = []
+    running: list[Forked] = []
 
-    def start(*arguments: str, **more: Any) -> Process:
-        command = [*PROGRAM, "validate", "orb", *arguments]
-        process = subprocess.Popen(
-            command, env=environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, **more
-        )
+    def start(*arguments: str, **more: Any) -> Forked:
+        command = ("validate", "orb", *arguments)
+        process = Forked(*command, env=environment(), stdin=PIPE, stdout=PIPE, **more)
         running.append(process)
         return process
 
@@ -45,7 +42,7 @@ def started() -> Iterator[Started]:
             pass
 
 
-def told(process: Process) -> bytes:
+def told(process: Forked) -> bytes:
     """The next line of the output, for which the test's timeout is the only end."""
     assert process.stdout is not None
     return process.stdout.readline()
@@ -91,7 +88,7 @@ def test_a_broken_first_line_is_told_once_the_second_shows_that_these_are_lines(
     assert told(process).startswith(b"stdin:1: $: is not JSON: ")
 
 
-def unread(process: Process) -> int:
+def unread(process: Forked) -> int:
     """Bytes that wait in the pipe."""
     assert process.stdin is not None
     return int.from_bytes(fcntl.ioctl(process.stdin, termios.FIONREAD, b"\0" * 4), sys.byteorder)
@@ -104,7 +101,7 @@ def test_memory_is_the_same_after_ten_times_as_many_events(started: Started) -> 
     assert used[1] - used[0] < MEGABYTE
 
 
-def after(process: Process, times: int) -> int:
+def after(process: Forked, times: int) -> int:
     """The process's memory in bytes once it has judged so many blocks of events."""
     assert process.stdin is not None
     for _ in range(times):
