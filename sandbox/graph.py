@@ -12,6 +12,7 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     GraphQLError,
+    GraphQLOutputType,
     GraphQLScalarType,
     GraphQLSchema,
     ListValueNode,
@@ -157,6 +158,12 @@ def _read(text: str, of: GraphQLSchema) -> DocumentNode:
     return parsed
 
 
+@cache
+def _told(kind: GraphQLOutputType) -> bool:
+    """Whether a field of that type is told as a value, and not by fields of its own."""
+    return is_leaf_type(get_named_type(kind))
+
+
 def _executed(
     parsed: DocumentNode,
     asked: Document,
@@ -171,7 +178,7 @@ def _executed(
         if fields < 0:
             raise Exhausted(f"{RESOLVED:,} fields")
         value = resolve(source, info, **arguments)
-        if is_leaf_type(get_named_type(info.return_type)):
+        if _told(info.return_type):
             characters -= size(value, characters)
         if characters < 0:
             raise Exhausted(f"{TOLD:,} characters")

@@ -24,6 +24,7 @@ from sandbox.ledger import fate
 from sandbox.mail import posted
 from sandbox.plaything import Unplayable, read
 from sandbox.room import Room
+from sandbox.staging import set_up
 from sandbox.switchboard import Switchboard
 from sandbox.veil import Veil
 from sandbox.wiring import local
@@ -146,8 +147,6 @@ class Stage:
         return await posted(asked, source, self._board), place
 
     async def _set_up(self, vendors: Sequence[str], events: Sequence[Mapping[str, Any]]) -> None:
-        from sandbox.staging import set_up  # here: it imports an HTTP client
-
         accounts = {vendor: self._account(vendor) for vendor in vendors}
         if not self._play.bare:
             self._notes += await set_up(accounts, events, self._board)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -36,9 +37,10 @@ def translator(vendor: str, given: Mapping[str, Any]) -> Translate:
 
     Raises UnknownVendor, UnknownSetting or SettingsFault.
     """
-    if vendor not in translated_vendors():
+    name = f"translators.{vendor}.mapping"
+    if name not in sys.modules and vendor not in translated_vendors():
         raise UnknownVendor(vendor, known=translated_vendors())
-    mapping = import_module(f"translators.{vendor}.mapping")
+    mapping = import_module(name)
     terms = settings.read(vendor, given)
 
     def translate(event: Event) -> Outcome:

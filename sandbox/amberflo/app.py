@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 from contracts.model import Contract, Endpoint
@@ -51,11 +53,10 @@ OPERATIONS: Mapping[str, Operation] = {
 
 
 def create_room(contract: Contract) -> Room:
-    tidy = json.loads((contract.folder / "schemas" / "tidy.json").read_text(encoding="utf-8"))
     return Room(
         contract,
         state=State,
-        operations={"ingest": Ingest(Schema("tidy", tidy)), **OPERATIONS},
+        operations={"ingest": Ingest(_tidy(contract.folder)), **OPERATIONS},
         words=errors,
         dashboard={"declare-ingest-schema": schemas.declare},
         readers={"ingest": _records},
@@ -65,6 +66,13 @@ def create_room(contract: Contract) -> Room:
         unbound=_custom,
         shelves=shelves,
     )
+
+
+@cache
+def _tidy(folder: Path) -> Schema:
+    """The schema of records about which there is nothing to remark; compiled once."""
+    file = folder / "schemas" / "tidy.json"
+    return Schema("tidy", json.loads(file.read_text(encoding="utf-8")))
 
 
 def _records(request: Request) -> Any:

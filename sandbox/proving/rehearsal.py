@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -75,8 +75,8 @@ async def _unless_stuck(work: Coroutine[Any, Any, None]) -> str | None:
 @asynccontextmanager
 async def _outbox(events: int) -> AsyncIterator[SqliteOutbox]:
     """In memory if it is for few: what is in memory is bounded, and counted at each change."""
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "outbox.sqlite3" if events > FEW else None
+    with TemporaryDirectory() if events > FEW else nullcontext() as folder:
+        file = Path(folder) / "outbox.sqlite3" if folder else None
         outbox = SqliteOutbox(file, most=ENDLESS, kept=ENDLESS)
         try:
             yield outbox

@@ -18,9 +18,8 @@ from sandbox.graph import schema
 from sandbox.journal import Exchange
 from sandbox.kana import records
 from sandbox.kana.admin import MOVED
-from sandbox.kana.packages import Part
 from sandbox.kana.periods import period
-from sandbox.kana.state import Event, Feature
+from sandbox.kana.state import Event
 from sandbox.reply import Effects, Usage
 from tests.sandbox.kana.conftest import NOW, Send
 
@@ -257,15 +256,11 @@ def test_a_mutation_before_too_large_an_answer_is_done_and_told(
     subscribed: Account, send: Send
 ) -> None:
     """What was recorded is in the ledger, though the caller reads an error."""
-    parts = {f"f{n}": Part(f"f{n}", "DAY") for n in range(1_000)}
-    subscribed.state.features |= {id: Feature(id, id, "CONSUMABLE") for id in parts}
-    subscribed.state.packages["pro"].parts = parts | dict(subscribed.state.packages["pro"].parts)
     one = 'recordUsage(input: {userId: "1", featureId: "messages"}) { recorded }'
-    many = " ".join(
-        f'b{n}: updatePackage(id: "pro", input: {{}}) {{ features {{ id name }} }}'
-        for n in range(40)
-    )
-    answer = send(f"mutation {{ {one} {many} }}").json()
+    told = 'updateUser(id: "1", input: {metadata: $m}) { metadata }'
+    many = " ".join(f"b{n}: {told}" for n in range(40))
+    asked = f"mutation($m: JSON) {{ {one} {many} }}"
+    answer = send(asked, {"m": "x" * (TOLD // 30)}).json()
     assert (answer["data"], len(answer["errors"])) == (None, 1)
     assert [total.quantity for total in subscribed.ledger.totals()] == [1]
 

@@ -24,7 +24,7 @@ from tests.sandbox.orb.conversation import Conversation
 from tests.sandbox.orb.model import GRACE, Backfill, Event, Model, Record
 from tests.walking import walked
 
-EXAMPLES, STEPS = 100, 50
+EXAMPLES, STEPS = 50, 50
 ORB = create_app(Options(vendors=["orb"], source=lambda: NOW))
 EVERY_KEY = ["k0", "k0+", "k0++", "k1", "k2", "k3", "k4", "k5"]
 PLACE = st.integers(0, 7)  # of a key
