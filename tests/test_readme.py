@@ -99,7 +99,9 @@ def test_programs_run(program: str) -> None:
 @pytest.mark.parametrize("program", suites())
 def test_tests_pass(program: str, tmp_path: Path) -> None:
     (tmp_path / "test_it.py").write_text(program)
-    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider"]
+    # Without the plugins of ours that no user need have, and which take seconds to import.
+    fewer = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:hypothesispytest")
+    command = [sys.executable, "-m", "pytest", "-q", "-W", "error", *fewer]
     env = {name: value for name, value in os.environ.items() if name != "METERBOX_URL"}
     done = subprocess.run(command, cwd=tmp_path, env=env, capture_output=True, text=True)
     assert re.search(r"^[1-9] passed", done.stdout, re.MULTILINE), done.stdout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -34,6 +34,7 @@ pytestmark = pytest.mark.skipif(
     NODE is None or not (HERE / "node_modules" / "@usekana").is_dir(),
     reason="needs Node.js 20 or later, and: make node",
 )
+Asked = Callable[..., Any]
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
 PARTS = """[
   {id: "messages", entitlement: {limit: 10, resetPeriod: MONTH}}
@@ -84,13 +85,22 @@ def account(house: Sandbox, url: str, http: httpx.Client) -> Account:
     return found
 
 
-def asked(endpoint: str, **shown: str) -> Any:
-    """What the client, in a process of its own, was told."""
-    assert NODE is not None
-    arguments = [NODE, "kana.mjs", endpoint, json.dumps(shown)]
-    done = subprocess.run(arguments, cwd=HERE, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+@pytest.fixture(scope="module")
+def asked() -> Iterator[Asked]:
+    """What clients are told, in a process that makes a new one for each question."""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [str(NODE), "kana.mjs"], cwd=HERE, stdin=pipe, stdout=pipe, text=True
+    ) as process:
+
+        def ask(endpoint: str, **shown: str) -> Any:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(json.dumps([endpoint, shown]) + "\n")
+            process.stdin.flush()
+            return json.loads(process.stdout.readline())
+
+        yield ask
 
 
 def public(account: Account) -> str:
@@ -121,14 +131,14 @@ def told(messages: dict[str, Any]) -> Any:
 
 
 def test_a_public_key_and_a_user_id_tell_packages_features_and_entitlements(
-    url: str, account: Account
+    url: str, account: Account, asked: Asked
 ) -> None:
     endpoint = f"{url}/client/graphql"
     assert asked(endpoint, apiKey=public(account), userId="1") == told(entitled(14, True))
 
 
 def test_a_user_token_tells_the_same_and_follows_the_clock(
-    url: str, account: Account, http: httpx.Client
+    url: str, account: Account, http: httpx.Client, asked: Asked
 ) -> None:
     token = issue("1", account, NOW)
     last = 'mutation { recordUsage(input: {userId: "1", featureId: "messages"}) { recorded } }'
@@ -163,18 +173,22 @@ def refused(answer: Any) -> str:
         {"userToken": "a.b.c"},
     ],
 )
-def test_who_is_nobody_is_an_authentication_error(url: str, shown: dict[str, str]) -> None:
+def test_who_is_nobody_is_an_authentication_error(
+    url: str, shown: dict[str, str], asked: Asked
+) -> None:
     answer = asked(f"{url}/client/graphql", **shown)
     assert refused(answer) == "AuthenticationError"
     assert answer["packages"]["message"].startswith("Unauthenticated")
 
 
-def test_nobody_there_is_a_network_error() -> None:
+def test_nobody_there_is_a_network_error(asked: Asked) -> None:
     answer = asked("http://127.0.0.1:9/client/graphql", apiKey="pub_test_x", userId="1")
     assert refused(answer) == "NetworkError"
 
 
-def test_a_failing_server_is_an_error_without_a_type(url: str, account: Account) -> None:
+def test_a_failing_server_is_an_error_without_a_type(
+    url: str, account: Account, asked: Asked
+) -> None:
     account.faults.add(Fault("status", status=503))
     answer = asked(f"{url}/client/graphql", apiKey=public(account), userId="1")
     assert answer["packages"]["error"] == "ClientError"

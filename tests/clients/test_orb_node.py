@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import subprocess
+import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import pytest
 
 from contracts.reader import read
 from sandbox.account import Account
+from sandbox.app import Sandbox
 from sandbox.faults import Fault
 from tests.running import NODE
 
@@ -39,19 +42,25 @@ FAULTS = {
 }
 
 
-def asked(base_url: str, account: Account, what: str) -> Any:
-    """What the client, in a process of its own, was told."""
+def asked(base_url: str, accounts: Mapping[str, Account]) -> Any:
+    """What the client was told, by what it did with which account; in a process of its own."""
     assert NODE is not None
-    arguments = [base_url, account.key, account.clock.now().isoformat(), what]
+    walks = [
+        [what, account.key, account.clock.now().isoformat()] for what, account in accounts.items()
+    ]
     done = subprocess.run(
-        [NODE, "walk.mjs", *arguments], cwd=HERE, capture_output=True, text=True, timeout=60
+        [NODE, "walk.mjs", base_url, json.dumps(walks)],
+        cwd=HERE,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
 
 def test_every_operation_is_walked(base_url: str, account: Account) -> None:
-    assert asked(base_url, account, "walk") == {
+    assert asked(base_url, {"walk": account})["walk"] == {
         "ping": "pong",
         "customers": {
             "same": True,
@@ -79,11 +88,15 @@ def test_every_operation_is_walked(base_url: str, account: Account) -> None:
     assert walked == ENDPOINTS - lacking  # the newest client, 6.11.0, does not have these
 
 
+@pytest.fixture(scope="module")
+def refused(base_url: str, house: Sandbox) -> Any:
+    """All refusals, each of an account of its own."""
+    accounts = {name: house.accounts.open("orb", uuid.uuid4().hex) for name in REFUSED}
+    for name, fault in FAULTS.items():
+        accounts[name].faults.add(fault)
+    return asked(base_url, accounts)
+
+
 @pytest.mark.parametrize("name", REFUSED)
-def test_a_refusal_is_the_error_class_of_its_type(
-    base_url: str, account: Account, name: str
-) -> None:
-    if name in FAULTS:
-        account.faults.add(FAULTS[name])
-    told = asked(base_url, account, name)
-    assert told == {"error": name, "is": True, "status": REFUSED[name]}
+def test_a_refusal_is_the_error_class_of_its_type(refused: Any, name: str) -> None:
+    assert refused[name] == {"error": name, "is": True, "status": REFUSED[name]}

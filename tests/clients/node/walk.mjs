@@ -1,11 +1,10 @@
-// Orb's official TypeScript client, unmodified: walks the surface, or asks for one refusal.
-// Arguments: base URL, key, the time it is there, and "walk" or the name of an error class.
-// Prints one JSON object: what a Python test asserts.
+// Orb's official TypeScript client, unmodified: walks the surface, or asks for refusals.
+// Arguments: base URL, and as JSON a list of what to do ("walk" or the name of an error class), with
+// which key, and the time it is there. Prints one JSON object: what a Python test asserts.
 import Orb from 'orb-billing';
 
-const [baseURL, apiKey, time, what] = process.argv.slice(2);
-const client = new Orb({ baseURL, apiKey, maxRetries: 0 });
-const now = new Date(time);
+const [baseURL, walks] = process.argv.slice(2);
+let client, now;
 const hour = 3_600_000;
 const ago = (hours) => new Date(now - hours * hour).toISOString();
 const external = 'en/cus/?1500';
@@ -139,4 +138,10 @@ async function refusal(name) {
   }
 }
 
-console.log(JSON.stringify(await (what === 'walk' ? walk() : refusal(what))));
+const told = {};
+for (const [what, apiKey, time] of JSON.parse(walks)) {
+  client = new Orb({ baseURL, apiKey, maxRetries: 0 });
+  now = new Date(time);
+  told[what] = await (what === 'walk' ? walk() : refusal(what));
+}
+console.log(JSON.stringify(told));

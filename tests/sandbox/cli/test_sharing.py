@@ -20,7 +20,7 @@ from tests.sandbox.cli.test_forward import NAME, Forwarding, Vendors, events, fo
 from translators.mapping import translated_vendors
 
 pytestmark = pytest.mark.postgres
-COUNT, SENT = 1_500, 300
+COUNT, SENT = 600, 150
 FLAKY: list[dict[str, Any]] = [
     {"kind": "status", "probability": 0.1},
     {"kind": "reset", "probability": 0.05},

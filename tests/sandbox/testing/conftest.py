@@ -48,13 +48,15 @@ def run(pytester: pytest.Pytester, server: Running, monkeypatch: pytest.MonkeyPa
     for name in ("CI", "BUILD_NUMBER"):  # in CI pytest's summary repeats whole messages
         monkeypatch.delenv(name, raising=False)
 
-    def ran(tests: str, *options: str, own: bool = False, ini: str = "") -> pytest.RunResult:
+    def ran(
+        tests: str, *options: str, own: bool = False, ini: str = "", shared: str = SHARED
+    ) -> pytest.RunResult:
         if own:
             monkeypatch.delenv("METERBOX_URL", raising=False)
         else:
             monkeypatch.setenv("METERBOX_URL", server.url)
         pytester.makeini(f"[pytest]\nfilterwarnings = error\nmarkers =\n{ini}")
-        pytester.makepyfile(SHARED + tests)
+        pytester.makepyfile(shared + tests)
         plain = ("--strict-markers", "--tb=short", "-p", "no:randomly")
         return pytester.runpytest_inprocess(*FEWER, *plain, *options)
 

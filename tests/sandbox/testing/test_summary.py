@@ -11,13 +11,36 @@ import pytest
 from sandbox.testing.summary import merged
 from tests.sandbox.testing.conftest import Run
 
-MIXED = """
-def test_right(orb, client):
-    send(client, event("1"))
+# Without the vendor's client, which every worker would import.
+PLAIN = """
+import json
+import urllib.error
+import urllib.request
+from datetime import datetime, UTC
+import pytest
 
-def test_wrong(orb, client):
-    with pytest.raises(sdk.APIStatusError):
-        send(client, {**event("2"), "colour": "red"})
+def send(orb, path, **body):
+    headers = {"authorization": f"Bearer {orb.api_key}", "content-type": "application/json"}
+    asked = urllib.request.Request(orb.base_url + path, json.dumps(body).encode(), headers)
+    urllib.request.urlopen(asked).close()
+
+def ingest(orb, key, **more):
+    event = {"event_name": "api_calls", "timestamp": datetime.now(UTC).isoformat(), **more}
+    customer = {"external_customer_id": "acme", "properties": {}}
+    send(orb, "/ingest", events=[{**event, **customer, "idempotency_key": key}])
+
+@pytest.fixture
+def acme(orb):
+    send(orb, "/customers", name="A", email="a@b.test", external_customer_id="acme")
+"""
+MIXED = """
+def test_right(orb, acme):
+    ingest(orb, "1")
+
+def test_wrong(orb, acme):
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        ingest(orb, "2", colour="red")
+    caught.value.close()
 
 def test_without_vendors():
     pass
@@ -26,6 +49,16 @@ def test_without_vendors():
 def test_left_out(orb):
     pass
 """
+
+
+@pytest.fixture
+def run(run: Run, monkeypatch: pytest.MonkeyPatch) -> Run:
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")  # nor other plugins
+
+    def ran(tests: str, *options: str) -> pytest.RunResult:
+        return run(PLAIN + tests, "-p", "xdist", "-p", "sandbox.pytest_plugin", *options, shared="")
+
+    return ran
 
 
 def report(run: Run, file: Path, *more: str) -> tuple[pytest.RunResult, Any]:
@@ -87,7 +120,7 @@ def test_the_words_of_other_plugins_are_no_verdict(
 
 
 def test_too_little_exercised_fails_a_run_that_passed(run: Run) -> None:
-    passing = "def test_it(orb, client):\n    send(client, event('1'))\n"
+    passing = "def test_it(orb, acme):\n    ingest(orb, '1')\n"
     done = run(passing, "--meterbox-fail-under=endpoints=90")
     done.assert_outcomes(passed=1)
     assert done.ret == pytest.ExitCode.TESTS_FAILED

@@ -40,10 +40,10 @@ def test_a_test_has_its_vendor_for_itself(acme, wire, request, n):
     answer = wire.getresponse()
     assert (answer.status, json.loads(answer.read())["recorded"]) == (200, 1)
     acme.assert_billed("c1", "calls", n + 1)
-    assert len(acme.events) == len(acme.exchanges) == 1
+    assert len(acme.exchanges) == 1
     request.node.stash[SPENT] = perf_counter() - began[0], process_time() - began[1]
 
-@pytest.mark.parametrize("n", range(200))
+@pytest.mark.parametrize("n", range(50))
 def test_nothing(n):
     pass
 """
@@ -112,7 +112,7 @@ def test_a_thousand_tests_on_eight_workers_see_nothing_of_each_other(
         text=True,
         timeout=200,
     )
-    assert re.search(r"^1200 passed", done.stdout, re.MULTILINE), done.stdout[-2_000:]
+    assert re.search(r"^1050 passed", done.stdout, re.MULTILINE), done.stdout[-2_000:]
     told = re.search(r"^(\d+) servers; .*$", done.stdout, re.MULTILINE)
     assert told is not None, done.stdout[-2_000:]
     assert int(told[1]) == servers
