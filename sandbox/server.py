@@ -124,14 +124,16 @@ class Server(uvicorn.Server):
 
 
 class Running:
-    """A server in a thread of this process, for tests: `with Running(app) as server:`."""
+    """A server in a thread of this process, for tests: `with Running(app) as server:`. An app that
+    has a `leave` is told when it ends."""
 
     def __init__(
         self, app: ASGIApp, host: str = "127.0.0.1", port: int = 0, *, dated: bool = True
     ) -> None:
         self._socket = listen(host, port)
         self.url = f"http://{host}:{self._socket.getsockname()[1]}"
-        self._server = Server(app, dated=dated)
+        # Who still reads a stream would have it wait.
+        self._server = Server(app, leaving=getattr(app, "leave", None), dated=dated)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread = Thread(target=self._run, name="meterbox", daemon=True)
 

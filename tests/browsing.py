@@ -11,15 +11,20 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    ConsoleMessage,
+    Frame,
+    Page,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 __all__ = [
-    "AXE",
     "CHROMIUM",
     "EVIL",
     "MARKS",
-    "SIZES",
-    "THEMES",
     "Visit",
     "launched",
     "shoot",
@@ -35,10 +40,19 @@ MARKS = [
     pytest.mark.skipif(CHROMIUM is None, reason="needs Chromium: .ci/chromium installs it"),
     pytest.mark.skipif(not AXE.exists(), reason="needs axe-core: make node"),
 ]
-SIZES = (1440, 390)
-THEMES: tuple[Theme, Theme] = ("light", "dark")
-AXE_BY_THEME = {"light": (), "dark": ("color-contrast",)}
-"""Rules of axe-core to try in a theme: all, and where only colours differ that of colours."""
+WIDE, NARROW = 1440, 390
+COLOURS = ("color-contrast",)
+PLACES = ("scrollable-region-focusable", "target-size")
+TRIED: dict[tuple[int, Theme], tuple[str, ...] | None] = {
+    (NARROW, "dark"): None,
+    (NARROW, "light"): PLACES,
+    (WIDE, "dark"): COLOURS,
+    (WIDE, "light"): (),
+}
+"""How a view is looked at, and the rules of axe-core that are tried there: all in the end, and
+before it what may differ from that, if anything."""
+PATIENCE = 30_000
+"""Milliseconds to wait for what ought to come: others share the machine."""
 SCREENSHOTS = "METERBOX_SCREENSHOTS"
 """The variable that names a folder for pictures of what the tests see."""
 
@@ -50,6 +64,8 @@ USABLE = """() => {
     .filter((e) => e.checkVisibility({ contentVisibilityAuto: false, visibilityProperty: true }))
     .filter((e) => !e.closest("dialog:not([open])") && e.type !== "hidden" && !e.disabled)
     .filter((e) => e.type !== "radio" || e.checked);
+  window.reached = new Set();
+  document.addEventListener("focusin", (event) => window.reached.add(event.target.dataset.tried));
   return all.map((e, n) => { e.dataset.tried = n; return e.outerHTML.slice(0, 200); });
 }"""
 
@@ -62,6 +78,7 @@ def launched() -> Iterator[Browser]:
     rooted = ["--no-sandbox"] if os.geteuid() == 0 else []
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=[*quiet, *rooted])
+        expect.set_options(timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -74,14 +91,37 @@ class Visit:
         self.page = page
         self.asked: list[Request] = []
         self.complaints: list[str] = []
-        page.set_default_timeout(10_000)
-        page.on("request", lambda request: self.asked.append(request))
-        page.on("console", self._note)
-        page.on("pageerror", lambda fault: self.complaints.append(str(fault)))
+        self._hears: dict[str, Any] = {
+            "request": lambda request: self.asked.append(request),
+            "console": self._note,
+            "pageerror": lambda fault: self.complaints.append(str(fault)),
+            "framenavigated": self._begin,
+        }
+        on: Any = page.on
+        for name, hear in self._hears.items():
+            on(name, hear)
 
     def _note(self, told: ConsoleMessage) -> None:
         if told.type == "error":
             self.complaints.append(told.text)
+
+    def _begin(self, frame: Frame) -> None:
+        """Forget what the page of the visit before still did."""
+        self.page.remove_listener("framenavigated", self._hears.pop("framenavigated"))
+        self.asked[:] = [asked for asked in self.asked if asked.is_navigation_request()]
+        self.complaints.clear()
+
+    def end(self) -> None:
+        """Leave the tab as somebody new would find it."""
+        for name, hear in self._hears.items():
+            self.page.remove_listener(name, hear)
+        for other in self.page.context.pages[1:]:
+            other.close()
+        self.page.unroute_all()
+        self.page.mouse.move(-1, -1)
+        if self.origins - {"file://"}:
+            self.page.evaluate("localStorage.clear(); sessionStorage.clear()")
+        self.page.context.clear_cookies()
 
     @property
     def origins(self) -> set[str]:
@@ -92,27 +132,23 @@ class Visit:
     def seen(self, name: str) -> list[str]:
         """What is wrong with a view, in each theme and at each width, with pictures of them all."""
         found = []
-        for width in SIZES:
+        for (width, theme), rules in TRIED.items():
             self.page.set_viewport_size({"width": width, "height": 900})
+            self.page.emulate_media(color_scheme=theme)
+            shoot(self.page, f"{name}-{theme}-{width}")
             if self.page.evaluate("document.documentElement.scrollWidth") > width:
                 found.append(f"wider than {width}")
-            for theme in THEMES:
-                self.page.emulate_media(color_scheme=theme)
-                shoot(self.page, f"{name}-{theme}-{width}")
-                if width == SIZES[0]:
-                    # What is not about colours is the same in both.
-                    found += self.violations(*(["color-contrast"] if theme == THEMES[1] else []))
-                elif theme == THEMES[0]:
-                    found += self.violations("scrollable-region-focusable", "target-size")
+            if rules is not None:
+                found += self.violations(*rules)
         return found
 
     def unreached(self) -> list[str]:
         """What of the page can be used, and is not come to by the Tab key."""
         names: list[str] = self.page.evaluate(USABLE)
-        reached = set()
         for _ in range(len(names) + 5):
-            self.page.keyboard.press("Tab")
-            reached.add(self.page.evaluate("document.activeElement.dataset.tried"))
+            self.page.keyboard.down("Tab")  # and held: it repeats
+        self.page.keyboard.up("Tab")
+        reached = self.page.evaluate("[...window.reached]")
         return [name for number, name in enumerate(names) if str(number) not in reached]
 
     def violations(self, *rules: str) -> list[str]:
@@ -120,9 +156,11 @@ class Visit:
         if self.page.evaluate("typeof axe") == "undefined":
             # Not as an element of the page, whose policy allows no script but its own.
             self.page.evaluate(AXE.read_text(encoding="utf-8") + "; 0")
-        only = {"runOnly": rules} if rules else {}
-        run = "(only) => axe.run(only).then((found) => found.violations)"
-        found: list[dict[str, Any]] = self.page.evaluate(run, only)
+        told: dict[str, Any] = {"resultTypes": ["violations"], "selectors": False}
+        if rules:
+            told["runOnly"] = rules
+        run = "(told) => axe.run(told).then((found) => found.violations)"
+        found: list[dict[str, Any]] = self.page.evaluate(run, told)
         return [
             f"{one['id']}: {node['html'][:200]} {node['failureSummary']}"
             for one in found
@@ -134,14 +172,25 @@ class Visit:
 def visiting(
     browser: Browser, width: int = 1440, theme: str = "light", **more: Any
 ) -> Iterator[Visit]:
-    """A visit by somebody new."""
+    """A visit by somebody new, in the tab of the visit before: another is dear, and made only for
+    one with wishes (`more`) or after trouble."""
     size: Any = {"width": width, "height": 900}
     scheme: Any = theme
-    context = browser.new_context(viewport=size, color_scheme=scheme, **more)
+    context = next(iter(browser.contexts), None) if not more else None
+    if context is None:
+        context = browser.new_context(**more)
+        context.set_default_timeout(PATIENCE)
+        context.new_page()
+    visit, spent = Visit(context.pages[0]), True
+    visit.page.set_viewport_size(size)
+    visit.page.emulate_media(color_scheme=scheme)
     try:
-        yield Visit(context.new_page())
+        yield visit
+        visit.end()
+        spent = bool(more)
     finally:
-        context.close()
+        if spent:
+            context.close()
 
 
 def shoot(page: Page, name: str) -> None:

@@ -14,6 +14,7 @@ from contracts.reader import read
 from sandbox.auth import handle
 from sandbox.staging import setup
 from sandbox.wiring import destinations
+from tests.sandbox.page.traffic import PLAIN
 from tests.waiting import until
 
 __all__ = ["DESTINATIONS", "KEY", "Roads", "event", "opened", "travel"]
@@ -43,7 +44,7 @@ class Roads:
 
     def __init__(self, url: str) -> None:
         self.url, self.handle = url, handle(KEY)
-        self.http = httpx.Client(base_url=url, trust_env=False, timeout=20)
+        self.http = httpx.Client(base_url=url, **PLAIN)
 
     def send(self, *calls: dict[str, Any]) -> str:
         """Send calls, one as itself and several as a batch; answers the exchange's id."""

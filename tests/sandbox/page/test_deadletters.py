@@ -14,9 +14,9 @@ from contracts.reader import read
 from sandbox.app import Options, create_app
 from sandbox.deliveries import Destination
 from sandbox.server import Running
-from tests.browsing import AXE_BY_THEME, MARKS, SIZES, THEMES, shoot, visiting
+from tests.browsing import MARKS, visiting
 from tests.sandbox.page.booked import amiss
-from tests.sandbox.page.traffic import HOSTILE
+from tests.sandbox.page.traffic import HOSTILE, PLAIN
 from tests.translators.forwarding.scripted import EVENT, SETTINGS
 from tests.waiting import until
 
@@ -31,7 +31,7 @@ class Post:
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, trust_env=False, timeout=20)
+        self.http = httpx.Client(base_url=url, **PLAIN)
 
     def track(self, id: str, key: str = "postkey") -> None:
         self.http.post("/segment/v1/track", json={**EVENT, "messageId": id}, auth=(key, ""))
@@ -147,33 +147,18 @@ def settled() -> Iterator[Post]:
         made.http.close()
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", SIZES)
 @MARKS[0]
 @MARKS[1]
-def test_each_view_is_accessible_and_asks_nobody_else(
-    browser: Browser, settled: Post, width: int, theme: str
-) -> None:
+def test_each_view_is_accessible_and_asks_nobody_else(browser: Browser, settled: Post) -> None:
     number = settled.dead()[1]["number"]
-    with visiting(browser, width, theme) as visit:
+    with visiting(browser) as visit:
         for name, path in {"dead-letters": PAGE, "dead-letter": f"{PAGE}/orb/{number}"}.items():
             visit.page.goto(settled.url + path)
-            shoot(visit.page, f"{name}-{theme}-{width}")
-            assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
-            if width == max(SIZES):
-                assert visit.violations(*AXE_BY_THEME[theme]) == []
+            assert visit.seen(name) == []
+            assert visit.unreached() == []
             assert visit.page.locator("main script, main img, main b").count() == 0
         assert visit.origins == {settled.url}
         assert amiss(visit) == []
-
-
-@MARKS[0]
-@MARKS[1]
-def test_the_keyboard_alone_reaches_all_of_it(browser: Browser, settled: Post) -> None:
-    with visiting(browser) as visit:
-        for path in (PAGE, f"{PAGE}/orb/{settled.dead()[1]['number']}"):
-            visit.page.goto(settled.url + path)
-            assert visit.unreached() == []
 
 
 @MARKS[0]
@@ -225,7 +210,7 @@ def test_no_other_page_drops_a_letter_and_none_is_dropped_by_mistake(settled: Po
 
 
 def test_where_nothing_is_forwarded_there_are_none() -> None:
-    with Running(create_app()) as running, httpx.Client(base_url=running.url, trust_env=False) as c:
+    with Running(create_app()) as running, httpx.Client(base_url=running.url, **PLAIN) as c:
         assert c.get(LETTERS).json() == {"letters": [], "more": False}
         assert "Nothing is forwarded here" in c.get(PAGE).text
         assert c.post(f"{LETTERS}/drop", json={"all": True}).status_code == 400

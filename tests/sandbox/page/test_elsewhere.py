@@ -16,7 +16,7 @@ from starlette.routing import Route
 from sandbox.app import Options, create_app
 from sandbox.server import Running
 from tests.browsing import EVIL, MARKS, Visit, visiting
-from tests.sandbox.page.traffic import KEY, Traffic
+from tests.sandbox.page.traffic import KEY, PLAIN, Traffic
 
 pytestmark = MARKS
 ONE = f"/_meterbox/accounts/orb/{KEY}"
@@ -100,7 +100,7 @@ def elsewhere() -> Iterator[str]:
 
 def state(traffic: Traffic) -> Any:
     """What a page elsewhere would want to change."""
-    with httpx.Client(base_url=traffic.url, trust_env=False) as http:
+    with httpx.Client(base_url=traffic.url, **PLAIN) as http:
         told = http.get(ONE).json()
         told["clock"].pop("now")
         return told, http.get(f"{ONE}/faults").json(), http.get(f"{ONE}/ledger").json()["totals"]

@@ -17,14 +17,14 @@ from sandbox.app import create_app
 from sandbox.auth import redacted
 from sandbox.verifying.indoors import Indoors, Room
 from sandbox.verifying.playing import Player
-from tests.sandbox.page.traffic import HOSTILE, KEY, SECRET, Traffic, event
+from tests.sandbox.page.traffic import HOSTILE, KEY, PLAIN, SECRET, Traffic, event
 
 PAGE = "/_meterbox/page/exchanges/"
 FEWER = ("-p", "no:cacheprovider", "-p", "no:schemathesis", "-p", "no:hypothesispytest")
 
 
 def shown(traffic: Traffic, name: str, more: str = "", status: int = 200) -> str:
-    answer = httpx.get(traffic.url + PAGE + traffic.ids[name] + more, trust_env=False)
+    answer = httpx.get(traffic.url + PAGE + traffic.ids[name] + more, **PLAIN)
     assert answer.status_code == status
     return answer.text
 
@@ -64,7 +64,7 @@ def test_no_secret_is_shown(traffic: Traffic) -> None:
 @pytest.mark.parametrize("side", ["request", "response"])
 def test_a_body_is_a_file_that_no_browser_runs(traffic: Traffic, side: str) -> None:
     at = f"{traffic.url}{PAGE}{traffic.ids['hostile']}/{side}.txt"
-    answer = httpx.get(at, trust_env=False)
+    answer = httpx.get(at, **PLAIN)
     assert answer.headers["content-type"] == "text/plain; charset=utf-8"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["content-disposition"].startswith("attachment; filename=")
@@ -83,7 +83,7 @@ def test_a_large_body_is_cut_on_the_page_and_whole_in_its_file(traffic: Traffic)
 
 def test_one_that_never_was_is_told_so(traffic: Traffic) -> None:
     for path in ("orb-none-1", "nobody", traffic.ids["fault"][:-1] + "999"):
-        answer = httpx.get(traffic.url + PAGE + path, trust_env=False)
+        answer = httpx.get(traffic.url + PAGE + path, **PLAIN)
         assert answer.status_code == 404
         assert "No exchange" in answer.text
     shown(traffic, "fault", "/headers.txt", 404)
@@ -98,7 +98,7 @@ def test_a_copied_command_does_it_again(traffic: Traffic, name: str) -> None:
     env = {"API_KEY": keys.get(name, KEY), "PATH": "/usr/bin:/bin", "NO_PROXY": "*"}
     silent = f'{command} -s -o /dev/null -w "%{{http_code}}"'
     done = subprocess.run(["sh", "-c", silent], env=env, capture_output=True, text=True, timeout=20)
-    before = httpx.get(f"{traffic.url}/_meterbox/exchanges/{traffic.ids[name]}", trust_env=False)
+    before = httpx.get(f"{traffic.url}/_meterbox/exchanges/{traffic.ids[name]}", **PLAIN)
     # A second customer of the same id is refused, and all else is as it was.
     wanted = 400 if name == "customer" else before.json()["status"]
     assert done.stdout == str(wanted), done.stderr + command

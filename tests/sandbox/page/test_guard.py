@@ -12,6 +12,7 @@ from starlette.requests import Request
 from sandbox.app import Options, create_app
 from sandbox.page.session import Session
 from sandbox.server import Running
+from tests.sandbox.page.traffic import PLAIN
 
 TOKEN = "a-token-of-this-sandbox"
 HTML = {"accept": "text/html"}
@@ -33,7 +34,7 @@ def closed_house() -> Iterator[str]:
 
 def asked(url: str, method: str, path: str, **headers: str) -> httpx.Response:
     """An answer without its body: a stream has no end."""
-    with httpx.stream(method, url + path, headers={**HTML, **headers}, trust_env=False) as answer:
+    with httpx.stream(method, url + path, headers={**HTML, **headers}, **PLAIN) as answer:
         return answer
 
 
@@ -111,7 +112,7 @@ def test_who_has_not_shown_the_token_is_asked_for_it(closed_house: str, path: st
 
 def test_the_token_opens_the_page_and_a_session_keeps_it_open(closed_house: str) -> None:
     own = {"origin": closed_house, **HTML}
-    with httpx.Client(base_url=closed_house, headers=own, trust_env=False) as browser:
+    with httpx.Client(base_url=closed_house, headers=own, **PLAIN) as browser:
         assert "Token" in browser.get("/", follow_redirects=True).text
         wrong = browser.post(f"{PAGE}/login", data={"token": "guess"})
         assert wrong.status_code == 401
@@ -135,7 +136,7 @@ def test_a_program_may_show_the_token_itself(closed_house: str) -> None:
     assert right.status_code == 200
     for wrong in (TOKEN.encode(), f"Bearer {TOKEN}x".encode(), b"Bearer", b"Bearer \xe9"):
         shown = {b"accept": b"text/html", b"authorization": wrong}
-        answer = httpx.get(closed_house, headers=shown, trust_env=False)
+        answer = httpx.get(closed_house, headers=shown, **PLAIN)
         assert answer.status_code == 303
 
 
@@ -146,7 +147,7 @@ def test_a_program_may_show_the_token_itself(closed_house: str) -> None:
 def test_nobody_is_sent_elsewhere_after_the_token(closed_house: str, after: str) -> None:
     given = {"token": TOKEN, "next": after}
     origin = {"origin": closed_house}
-    answer = httpx.post(f"{closed_house}{PAGE}/login", data=given, headers=origin, trust_env=False)
+    answer = httpx.post(f"{closed_house}{PAGE}/login", data=given, headers=origin, **PLAIN)
     assert answer.headers["location"] == "/"
 
 

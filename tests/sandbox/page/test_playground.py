@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 
-import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.browsing import MARKS, SIZES, THEMES, shoot, visiting
+from tests.browsing import MARKS, visiting
 from tests.sandbox.page.roads import event
 from tests.sandbox.page.traffic import HOSTILE, Traffic
 
@@ -16,25 +15,18 @@ PLAYGROUND = "/_meterbox/page/playground"
 WRONG = '{"events": [{"event_nmae": "a", "idempotency_key": "k", "properties": {}}]}'
 
 
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", SIZES)
 def test_the_playground_is_accessible_and_asks_nobody_else(
-    browser: Browser, traffic: Traffic, width: int, theme: str
+    browser: Browser, traffic: Traffic
 ) -> None:
-    with visiting(browser, width, theme) as visit:
+    with visiting(browser) as visit:
         page = visit.page
         page.goto(traffic.url + PLAYGROUND)
         expect(page.locator(".lane")).to_have_count(4)
-        shoot(page, f"playground-{theme}-{width}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        if width == max(SIZES) or theme == "light":
-            assert visit.violations() == []
+        assert visit.unreached() == []
+        assert visit.seen("playground") == []
         page.locator("#payload").fill(WRONG)
         expect(page.locator("#result .fixes").first).to_contain_text("'event_name'")
-        shoot(page, f"playground-wrong-{theme}-{width}")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        if width == max(SIZES) and theme == "light":
-            assert visit.violations() == []
+        assert visit.seen("playground-wrong") == []
         assert visit.origins == {traffic.url}
         assert visit.complaints == []
 
@@ -73,12 +65,6 @@ def test_it_works_without_script_and_keeps_the_text(browser: Browser, traffic: T
         page.locator("#payload").fill(WRONG)
         page.get_by_role("button", name="Play").click()
         expect(page.locator(".lane h2").first).to_have_text("Orb")
-
-
-def test_the_keyboard_alone_reaches_all_of_it(browser: Browser, traffic: Traffic) -> None:
-    with visiting(browser) as visit:
-        visit.page.goto(traffic.url + PLAYGROUND)
-        assert visit.unreached() == []
 
 
 def test_what_is_played_with_is_text(browser: Browser, traffic: Traffic) -> None:

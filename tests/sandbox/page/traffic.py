@@ -7,10 +7,12 @@ from typing import Any
 
 import httpx
 
-__all__ = ["HOSTILE", "KEY", "SECRET", "Traffic", "event", "played"]
+__all__ = ["HOSTILE", "KEY", "PLAIN", "SECRET", "Traffic", "event", "played"]
 
 KEY = "page-account-0123456789"
 SECRET = "page-write-key-in-a-body"
+PLAIN: Any = {"trust_env": False, "verify": False, "timeout": 30}
+"""How httpx asks on this machine: no authorities are read, and others share it."""
 HOSTILE = (
     "<script>document.title='owned'</script>",
     "<img src=x onerror=\"document.title='owned'\">",
@@ -43,7 +45,7 @@ class Traffic:
     def __init__(self, url: str, key: str = KEY) -> None:
         self.url, self.key = url, key
         self.ids: dict[str, str] = {}
-        self._http = httpx.Client(trust_env=False, timeout=20, base_url=url)
+        self._http = httpx.Client(base_url=url, **PLAIN)
 
     def send(self, name: str, method: str, path: str, **more: Any) -> httpx.Response:
         more.setdefault("headers", {"authorization": f"Bearer {self.key}"})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,29 +9,17 @@ from playwright.sync_api import Browser
 
 from sandbox.reports.formats import render
 from sandbox.reports.model import Report
-from tests.browsing import MARKS, SIZES, THEMES, launched, shoot, visiting
+from tests.browsing import MARKS, visiting
 from tests.sandbox.reports.test_reports import EMPTY, HOSTILE, report
 
 pytestmark = MARKS
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with launched() as browser:
-        yield browser
-
-
-@pytest.mark.parametrize("theme", THEMES)
-@pytest.mark.parametrize("width", SIZES)
-def test_it_is_accessible_and_asks_nobody(
-    browser: Browser, tmp_path: Path, width: int, theme: str
-) -> None:
-    with visiting(browser, width, theme) as visit:
+def test_it_is_accessible_and_asks_nobody(browser: Browser, tmp_path: Path) -> None:
+    with visiting(browser) as visit:
         for name, told in TOLD.items():
             visit.page.goto(written(tmp_path / f"{name}.html", told).as_uri())
-            shoot(visit.page, f"report-{name}-{theme}-{width}")
-            assert visit.page.evaluate("document.documentElement.scrollWidth") <= width
-            assert width < max(SIZES) or visit.violations() == []
+            assert visit.seen(f"report-{name}") == []
         assert visit.complaints == []
         assert visit.origins == {"file://"}
 
