@@ -165,18 +165,30 @@ def _dialect() -> tuple[Any, Any]:
     return jsonschema.Draft202012Validator, checker
 
 
+def _verdicts(schema: Schema) -> Callable[[Any], Callable[[Any], bool]]:
+    """Gives the compiled verdict of a schema inside this one, which compiles it only once."""
+    known: dict[int, Callable[[Any], bool]] = {}
+
+    def verdict(wanted: Any) -> Callable[[Any], bool]:
+        if id(wanted) not in known:
+            known[id(wanted)] = schema.compiled(wanted)
+        return known[id(wanted)]
+
+    return verdict
+
+
 @lru_cache(maxsize=256)
 def _validator(schema: Schema) -> Any:
     """The reference validator, sparing array items that the compiled verdict accepts."""
     from jsonschema.validators import extend
 
     base, checker = _dialect()
-    verdicts: dict[int, Callable[[Any], bool]] = {}
+    verdict = _verdicts(schema)
 
     def items(validator: Any, wanted: Any, instance: Any, _: Any) -> Iterator[Any]:
         if not isinstance(instance, list):
             return
-        accepts = verdicts.setdefault(id(wanted), schema.compiled(wanted))
+        accepts = verdict(wanted)
         for index, item in enumerate(instance):
             if not accepts(item):
                 yield from validator.descend(item, wanted, path=index)

@@ -42,23 +42,19 @@ def named(file: Path) -> str:
     return file.relative_to(ROOT).as_posix()
 
 
-CODE = [pytest.param(file, id=named(file)) for file in sources(*PLACES)]
+CODE = sources(*PLACES)
 
 
-every_file = pytest.mark.parametrize("file", CODE)
-
-
-@every_file
-def test_no_file_is_longer_than_the_ceiling(file: Path) -> None:
+def test_no_file_is_longer_than_the_ceiling() -> None:
+    lengths = {named(file): len(file.read_text().splitlines()) for file in CODE}
     # The tests of one subject stay together.
-    most = FILE * 2 if named(file).startswith("tests/") else FILE
-    assert len(file.read_text().splitlines()) <= most
+    ceilings = {name: FILE * 2 if name.startswith("tests/") else FILE for name in lengths}
+    assert {name: most for name, most in lengths.items() if most > ceilings[name]} == {}
 
 
-@every_file
-def test_no_function_is_longer_than_the_ceiling(file: Path) -> None:
+def test_no_function_is_longer_than_the_ceiling() -> None:
     """Without its signature, its docstring and the functions inside it."""
-    assert told(file).long == []
+    assert [f"{named(file)}: {name}" for file in CODE for name in told(file).long] == []
 
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -77,15 +73,18 @@ def span(first: ast.stmt, last: ast.stmt) -> int:
     return (last.end_lineno or 0) - first.lineno + 1
 
 
-@every_file
-def test_what_a_module_offers_is_sorted_and_exists(file: Path) -> None:
-    offered = told(file).offered
-    if offered is not None:
-        # Constants, classes, the rest; or plainly by the alphabet.
-        ranked = sorted(offered, key=lambda n: (not n.isupper(), not n[:1].isupper(), n))
-        assert offered in (ranked, sorted(offered))
-        assert len(offered) == len(set(offered))
-        assert set(offered) <= told(file).defined
+def test_what_a_module_offers_is_sorted_and_exists() -> None:
+    assert [named(file) for file in CODE if not well_offered(told(file))] == []
+
+
+def well_offered(told: Told) -> bool:
+    offered = told.offered
+    if offered is None:
+        return True
+    # Constants, classes, the rest; or plainly by the alphabet.
+    ranked = sorted(offered, key=lambda n: (not n.isupper(), not n[:1].isupper(), n))
+    once = len(offered) == len(set(offered))
+    return once and offered in (ranked, sorted(offered)) and set(offered) <= told.defined
 
 
 class Told(NamedTuple):
@@ -136,14 +135,17 @@ def machinery() -> list[Path]:
     ]
 
 
-@pytest.mark.parametrize("file", machinery(), ids=named)
-def test_machinery_names_no_vendor(file: Path) -> None:
+def test_machinery_names_no_vendor() -> None:
     """In its code: comments and docstrings may tell why. The source vendor's format, which the
     translators read, is no vendor's room."""
     sold = [vendor for vendor in vendors() if vendor != "segment"]
     words = re.compile(rf"(?i)(?<![a-z])({'|'.join(sold)})(?![a-z])")
-    tree = ast.parse(file.read_text())
-    assert [word for word in said(tree) if words.search(word)] == []
+    assert [
+        f"{named(file)}: {word}"
+        for file in machinery()
+        for word in said(ast.parse(file.read_text()))
+        if words.search(word)
+    ] == []
 
 
 def said(tree: ast.Module) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 import ast
 import uuid
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -57,7 +59,14 @@ TESTED = [
 @pytest.mark.parametrize(("rule", "test"), TESTED)
 def test_a_test_that_a_rule_names_is_there_and_names_the_rule(rule: str, test: str) -> None:
     file, _, function = test.partition("::")
-    tree = ast.parse((ROOT / file).read_text())
-    functions = (ast.FunctionDef, ast.AsyncFunctionDef)
-    found = [n for n in tree.body if isinstance(n, functions) and n.name == function]
-    assert [rule in (ast.get_docstring(node) or "") for node in found] == [True]
+    assert [rule in docstring for docstring in docstrings(file)[function]] == [True]
+
+
+@cache
+def docstrings(file: str) -> dict[str, list[str]]:
+    """The docstrings of a file's functions by their names."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for node in ast.parse((ROOT / file).read_text()).body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            found[node.name].append(ast.get_docstring(node) or "")
+    return found

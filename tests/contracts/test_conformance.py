@@ -20,13 +20,6 @@ from contracts.schema import Schema
 from tests.acme import HERE, usage
 
 NOW = datetime(2026, 1, 15, 12, 0, tzinfo=UTC)
-SCHEMAS = [
-    pytest.param(vendor, schema, id=f"{vendor}-{endpoint.name}-{schema.name}")
-    for vendor in vendors()
-    for endpoint in read(vendor).endpoints
-    for schema in (endpoint.request, endpoint.event)
-    if schema is not None
-]
 
 
 def usage_schema() -> Schema:
@@ -109,12 +102,17 @@ def bodies(vendor: str) -> list[Any]:
     return told or [{}]
 
 
-@pytest.mark.parametrize(("vendor", "schema"), SCHEMAS)
-def test_the_two_validators_agree_on_bodies_right_and_wrong(vendor: str, schema: Schema) -> None:
-    Draft202012Validator.check_schema(schema.document)
+@pytest.mark.parametrize("vendor", vendors())
+def test_the_two_validators_agree_on_bodies_right_and_wrong(vendor: str) -> None:
+    """Making a body up takes longer than holding it to every schema of the vendor."""
+    endpoints = read(vendor).endpoints
+    wanted = {id(s): s for e in endpoints for s in (e.request, e.event) if s is not None}
+    schemas = list(wanted.values())
+    for schema in schemas:
+        Draft202012Validator.check_schema(schema.document)
 
     @settings(
-        max_examples=80,
+        max_examples=100,
         derandomize=True,
         deadline=None,
         database=None,
@@ -122,13 +120,18 @@ def test_the_two_validators_agree_on_bodies_right_and_wrong(vendor: str, schema:
     )
     @given(right_and_wrong(vendor))
     def agree(body: Any) -> None:
-        accepted = schema.accepts(body)
-        assert reference(schema).is_valid(body) is accepted, body
-        told = violations(body, schema, rule="any")
-        assert (told == []) is accepted
-        assert all(v.path.startswith("$") and v.message and v.rule for v in told)
+        for schema in schemas:
+            agreed(schema, body)
 
     agree()
+
+
+def agreed(schema: Schema, body: Any) -> None:
+    accepted = schema.accepts(body)
+    assert reference(schema).is_valid(body) is accepted, (schema.name, body)
+    told = violations(body, schema, rule="any")
+    assert (told == []) is accepted
+    assert all(v.path.startswith("$") and v.message and v.rule for v in told)
 
 
 @pytest.mark.parametrize(
@@ -230,18 +233,18 @@ def test_violations_come_in_the_order_of_the_body() -> None:
 
 @pytest.mark.parametrize("count", [501, 5_000])
 def test_many_broken_events_are_diagnosed_quickly_and_within_a_bound(count: int) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     told = found(*[{"id": 7, "custmer": None} for _ in range(count)])
-    assert time.perf_counter() - start < 3
+    assert time.process_time() - start < 3
     assert min(count, 1_000) <= len(told) <= 2_000
 
 
 def test_a_few_broken_events_among_many_are_found_quickly() -> None:
     events = [usage(str(n)) for n in range(20_000)]
     events[19_999] = usage(quantity=None)
-    start = time.perf_counter()
+    start = time.process_time()
     assert [v.path for v in found(*events)] == ["$.events[19999].quantity"]
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 def test_a_long_message_is_cut() -> None:

@@ -356,14 +356,14 @@ def test_who_waits_is_answered_as_soon_as_an_exchange_fits(
 
     found, waited = asyncio.run(run())
     assert [told["number"] for told in found] == [3]
-    assert waited < 5
+    assert waited < 15
 
 
 def test_who_waits_in_vain_gets_an_empty_list_after_that_time(ask: Ask, at: str) -> None:
     start = time.perf_counter()
     told = ask("GET", f"{at}/exchanges?wait=0.2").json()
     assert (told["exchanges"], told["next"]) == ([], 0)
-    assert 0.2 <= time.perf_counter() - start < 2
+    assert 0.2 <= time.perf_counter() - start < 15
 
 
 def test_exchanges_that_do_not_fit_do_not_prolong_a_wait(
@@ -384,7 +384,7 @@ def test_exchanges_that_do_not_fit_do_not_prolong_a_wait(
         query = {"wait": "0.4", "verdict": "refused"}
         told = http.get(f"{acme_server.url}{HOME}/accounts/acme/{key}/exchanges", params=query)
         assert told.json()["exchanges"] == []
-        assert time.perf_counter() - start < 2
+        assert time.perf_counter() - start < 15
     finally:
         over.set()
         noise.join()
@@ -454,19 +454,24 @@ CHECKS = [
 OPERATIONS = [(path, method) for path, item in DOCUMENT["paths"].items() for method in item]
 
 
-@pytest.mark.parametrize(("path", "method"), OPERATIONS)
-def test_no_request_makes_an_answer_outside_of_the_document(
-    acme: Sandbox, path: str, method: str
-) -> None:
-    api = schemathesis.openapi.from_dict(
+@pytest.fixture(scope="module")
+def api() -> Any:
+    """What schemathesis makes of the document."""
+    return schemathesis.openapi.from_dict(
         {**DOCUMENT, "servers": [{"url": "http://localhost" + HOME}]}
     )
+
+
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+def test_no_request_makes_an_answer_outside_of_the_document(
+    acme: Sandbox, api: Any, path: str, method: str
+) -> None:
     api.app = acme
     operation = api[path][method.upper()]
     cases = st.one_of(*(operation.as_strategy(generation_mode=mode) for mode in GenerationMode))
 
     @settings(
-        max_examples=40,
+        max_examples=20,
         derandomize=True,
         deadline=None,
         database=None,
