@@ -123,7 +123,7 @@ def test_a_waiter_sees_what_comes_after_a_reset() -> None:
             await asyncio.sleep(0.05)
             await client.post(f"{account}/reset")
             await client.get("/orb/v1/ping", headers=KEY)
-            return await asyncio.wait_for(waiting, 5)
+            return await asyncio.wait_for(waiting, 30)
 
     assert len(asyncio.run(run()).json()["exchanges"]) == 1
 

@@ -89,7 +89,7 @@ def test_who_waits_is_woken_by_the_next_exchange() -> None:
 
     came, waited = asyncio.run(run())
     assert came
-    assert waited < 1
+    assert waited < 9
 
 
 def test_all_who_wait_are_woken_at_once() -> None:

@@ -144,11 +144,11 @@ def test_deliveries_that_wait_are_due() -> None:
             await client.post(faults, json={"kind": "status", "times": None})
             headers = credentials.headers(read(SOURCE).auth, read(SOURCE).key("outlook"))
             await client.post(f"/{SOURCE}/v1/track", json=TRACKED, headers=headers)
-            for _ in range(200):
-                (sent,) = (await client.get(f"{at}/deliveries")).json()["deliveries"]
-                if sent["attempts"]:
-                    break
-                await asyncio.sleep(0.02)
+            sent: dict[str, Any] = {}
+            async with asyncio.timeout(30):
+                while not sent.get("attempts"):
+                    await asyncio.sleep(0.02)
+                    (sent,) = (await client.get(f"{at}/deliveries")).json()["deliveries"]
             return (await client.post(f"{at}/clock/trial", json={"advance": "4h"})).json()
 
     (due,) = asyncio.run(run())["due"]

@@ -43,15 +43,18 @@ def test_after_the_with_the_port_is_free_again(made: Make) -> None:
 def test_no_answer_waits_for_the_client_to_acknowledge_its_head(
     acme_server: Running, key: str
 ) -> None:
-    """Fifty on one connection; with Nagle's algorithm each would take 40 ms."""
+    """Fifty on one connection; with Nagle's algorithm each but the first few would take 40 ms. A
+    busy machine may hold up some of them, and not nearly all."""
     wire = http.client.HTTPConnection("127.0.0.1", int(acme_server.url.rpartition(":")[2]))
-    start = time.perf_counter()
+    took = []
     for n in range(50):
+        start = time.perf_counter()
         body = json.dumps({"events": [usage(str(n))]})
         wire.request("POST", "/acme/usage", body, {"x-api-key": key})
         assert wire.getresponse().read()
+        took.append(time.perf_counter() - start)
     wire.close()
-    assert time.perf_counter() - start < 1
+    assert sorted(took)[25] < 0.04
 
 
 def test_requests_on_one_connection_are_answered_in_their_order(

@@ -96,7 +96,7 @@ async def forwarding(
         lambda origin: Target(base_url, key(origin), transport),
     )
     async with (
-        asyncio.timeout(10),
+        asyncio.timeout(60),
         Forwarder(
             [destination],
             lambda _, length: clock.sleep(length),

@@ -61,7 +61,7 @@ def test_what_is_claimed_waits_too_when_the_vendor_asks_for_a_pause() -> None:
     vendor, clock = Scripted(PAUSE, YES), frozen()
 
     async def run() -> None:
-        async with asyncio.timeout(10), by_type(vendor, clock, breaker=5) as forwarder:
+        async with asyncio.timeout(60), by_type(vendor, clock, breaker=5) as forwarder:
             forwarder.take("wk", events("abc"))
             await until(lambda: len(vendor.bodies) > 0)
             await settle()
@@ -95,7 +95,7 @@ def test_in_order_what_is_left_of_a_refused_batch_is_not_overtaken() -> None:
     vendor = Scripted(answer(400), answer(400), YES)
 
     async def run() -> None:
-        async with asyncio.timeout(10), by_type(vendor, frozen(), ordered=True) as forwarder:
+        async with asyncio.timeout(60), by_type(vendor, frozen(), ordered=True) as forwarder:
             forwarder.take("wk", events("aab"))
             await forwarder.drain()
 
@@ -159,7 +159,7 @@ def test_a_batch_whose_answer_names_what_was_not_sent_is_sent_one_by_one(failed:
     vendor = Scripted(answer(201, body), YES)
 
     async def run() -> None:
-        async with asyncio.timeout(10), by_type(vendor, frozen()) as forwarder:
+        async with asyncio.timeout(60), by_type(vendor, frozen()) as forwarder:
             forwarder.take("wk", events("aaa"))
             await forwarder.drain()
 

@@ -272,6 +272,6 @@ def test_a_forwarder_closes_though_a_clock_moves_in_the_same_moment(steps: int) 
             clock.advance(timedelta(seconds=1))
             for _ in range(steps):
                 await asyncio.sleep(0)
-            await asyncio.wait_for(forwarder.close(), 1)
+            await asyncio.wait_for(forwarder.close(), 20)
 
     asyncio.run(run())

@@ -26,7 +26,7 @@ def tries(beside: Beside) -> list[datetime]:
     return [exchange.at for exchange in beside.exchanges]
 
 
-@pytest.mark.parametrize(("breaker", "count"), [(None, 500), (5, 2_000)], ids=["none", "breaker"])
+@pytest.mark.parametrize(("breaker", "count"), [(None, 200), (5, 1_000)], ids=["none", "breaker"])
 def test_everything_is_delivered_after_four_hours_of_outage(
     breaker: int | None, count: int
 ) -> None:

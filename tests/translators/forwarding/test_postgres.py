@@ -42,7 +42,7 @@ def run(database: str, count: int, test: Callable[..., Awaitable[Any]], **more: 
     """A test with several outboxes on one database."""
 
     async def whole() -> Any:
-        async with asyncio.timeout(30), AsyncExitStack() as closing:
+        async with asyncio.timeout(60), AsyncExitStack() as closing:
             opened = [PostgresOutbox(database, **more) for _ in range(count)]
             for outbox in opened:
                 closing.push_async_callback(outbox.close)
