@@ -14,6 +14,7 @@ from contracts.model import MeterboxError
 from contracts.reader import read
 from sandbox.account import Account, Accounts
 from sandbox.clock import iso, wall
+from sandbox.excerpt import DEEPEST, shallow
 
 if TYPE_CHECKING:
     from httpx import AsyncBaseTransport
@@ -198,7 +199,8 @@ def _delivery(delivery: Delivery) -> dict[str, Any]:
         "reason": delivery.reason,
         "code": getattr(delivery.outcome, "code", None),
         "requests": [
-            {"method": r.method, "path": r.path, "body": r.body} for r in delivery.requests or ()
+            {"method": r.method, "path": r.path, "body": shallow(r.body, DEEPEST)}
+            for r in delivery.requests or ()
         ],
         "attempts": [
             {

@@ -9,12 +9,24 @@ import orjson
 
 from sandbox.veil import Veil
 
-__all__ = ["excerpt"]
+__all__ = ["DEEPEST", "excerpt", "shallow"]
 
 Dumps = Callable[[Any], bytes]
 DEEPEST = 100  # orjson writes some 250 levels, and an exchange shows the value inside of others.
+READ = 40
 LONGEST = 500
 DONE = object()
+
+
+def shallow(node: Any, left: int = READ) -> Any:
+    """A JSON value without what is nested so deeply that nobody reads it."""
+    if not isinstance(node, Mapping | list):
+        return node
+    if left <= 0:
+        return "…"
+    if isinstance(node, list):
+        return [shallow(item, left - 1) for item in node]
+    return {key: shallow(value, left - 1) for key, value in node.items()}
 
 
 def excerpt(value: Any, veil: Veil, dumps: Dumps) -> Any:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.reply import Reply
 
-__all__ = ["Guard", "local"]
+__all__ = ["Guard", "local", "place"]
 
 
 class Guard:
@@ -45,8 +45,16 @@ class Guard:
         if not local(host):
             return 403, f"The control API answers on this machine alone, not as {host!r}."
         origin = headers.get(b"origin")
-        if origin is not None and urlsplit(origin.decode("latin-1")).netloc != host:
+        if origin is not None and place(origin.decode("latin-1")) != host:
             return 403, "The control API takes no requests from other sites' pages."
+        return None
+
+
+def place(origin: str) -> str | None:
+    """Host and port of an Origin; None where it is not one."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
         return None
 
 

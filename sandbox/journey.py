@@ -13,6 +13,7 @@ from contracts.reader import read
 from sandbox.account import Account, Accounts
 from sandbox.auth import redacted
 from sandbox.clock import iso
+from sandbox.excerpt import shallow
 from sandbox.intake import Arrival, Intake, Seen, intake, recent
 from sandbox.journal import Exchange
 from sandbox.lane import (
@@ -20,7 +21,6 @@ from sandbox.lane import (
     attempt,
     booked,
     findings,
-    shallow,
     standing,
     translated,
     tries,

@@ -13,7 +13,7 @@ from contracts.model import Contract, MeterboxError, Violation
 from contracts.reader import read
 from sandbox.account import Account, Accounts
 from sandbox.clock import iso
-from sandbox.excerpt import excerpt
+from sandbox.excerpt import excerpt, shallow
 from sandbox.journal import Exchange
 from sandbox.ledger import fate
 from sandbox.metering import exact, plain
@@ -37,14 +37,12 @@ __all__ = [
     "attempt",
     "booked",
     "findings",
-    "shallow",
     "standing",
     "translated",
     "tries",
 ]
 
 FINDINGS, ANSWER = 50, 2_000
-DEEPEST = 40
 """Levels of a body that are told of; there are senders of thousands."""
 LOST = ("reset", "lost-reply", "reset-after", "late-reply", "delay")
 """Faults after which whoever asked may have no answer."""
@@ -137,17 +135,6 @@ def findings(wrong: Iterable[Violation], contract: Contract, veil: Veil) -> list
         }
         for one in told
     ]
-
-
-def shallow(node: Any, left: int = DEEPEST) -> Any:
-    """A JSON value without what is nested so deeply that nobody reads it."""
-    if not isinstance(node, Mapping | list):
-        return node
-    if left <= 0:
-        return "…"
-    if isinstance(node, list):
-        return [shallow(item, left - 1) for item in node]
-    return {key: shallow(value, left - 1) for key, value in node.items()}
 
 
 def tries(

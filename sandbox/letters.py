@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.model import MeterboxError
 from sandbox.clock import iso
+from sandbox.excerpt import DEEPEST, shallow
 from sandbox.veil import Veil
 
 if TYPE_CHECKING:
@@ -70,4 +71,8 @@ def whole(letter: Delivery) -> dict[str, Any]:
         }
         for attempt in letter.attempts
     ]
-    return {**told(letter), "attempts": attempts, "body": Veil(()).node(letter.event)}
+    return {
+        **told(letter),
+        "attempts": attempts,
+        "body": Veil(()).node(shallow(letter.event, DEEPEST)),
+    }

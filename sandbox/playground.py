@@ -14,12 +14,13 @@ from typing import Any
 from contracts.model import BadValue, Contract, Endpoint
 from sandbox.account import Account, Accounts
 from sandbox.clock import wall
+from sandbox.excerpt import shallow
 from sandbox.exchange import Desk
 from sandbox.guess import as_events, endpoints, is_event, likeness, main, wrapped
 from sandbox.intake import Arrival, Intake
 from sandbox.journal import Exchange
 from sandbox.journey import taken_in
-from sandbox.lane import Told, answered, booked, findings, shallow, standing, translated
+from sandbox.lane import Told, answered, booked, findings, standing, translated
 from sandbox.ledger import fate
 from sandbox.mail import posted
 from sandbox.plaything import Unplayable, read

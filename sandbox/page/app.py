@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -111,6 +110,4 @@ class Entry:
 
 def _ours(path: str) -> str:
     """A path of the page, or its beginning: nobody is sent elsewhere."""
-    parts = urlsplit(path)
-    inside = path.startswith(f"{ROOT}/") and not (parts.scheme or parts.netloc or "\\" in path)
-    return path if inside else "/"
+    return path if path.startswith(f"{ROOT}/") and "\\" not in path else "/"

@@ -16,6 +16,7 @@ from contracts.model import Auth
 from sandbox import view
 from sandbox.account import Account
 from sandbox.auth import credential, redacted
+from sandbox.excerpt import shallow
 from sandbox.journal import Exchange
 from sandbox.page.words import happened
 
@@ -24,11 +25,13 @@ __all__ = ["copies"]
 KEY = "$API_KEY"
 WRONG = "bad_key"
 """In the place of a key that is nobody's."""
+DEEPEST = 60
 LONGEST = 50_000
 """Characters of a body that is copied; a larger one is in its file."""
 SAID = re.compile(r"content-type|idempotency-key|accept|x-.+", re.I)
 """Headers that may mean something to a vendor, beside the credential."""
 UNSAID = re.compile(r"x-(meterbox|forwarded|real|request)-.+|accept", re.I)
+GLOBS = re.compile(r"[][{}]")
 FEW = 10
 
 
@@ -62,10 +65,7 @@ class Asked:
     @property
     def json(self) -> Any:
         """The body as JSON, or None."""
-        try:
-            return orjson.loads(self.body)
-        except orjson.JSONDecodeError:
-            return None
+        return _document(self.body)
 
 
 def copies(told: Exchange, whole: Mapping[str, Any], of: Account, url: str) -> dict[str, str]:
@@ -76,6 +76,15 @@ def copies(told: Exchange, whole: Mapping[str, Any], of: Account, url: str) -> d
     short = body[:LONGEST].replace(redacted(of.key), KEY) if of.key else body[:LONGEST]
     asked = Asked(told, of, whole, _scheme(told, own or of.room.contract.auth), short)
     return {"curl": _curl(asked, url), "pytest": _pytest(asked), "case": _case(asked)}
+
+
+def _document(text: str) -> Any:
+    """A text as JSON; None where it is none, or is nested deeper than Python reads and writes."""
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return value if shallow(value, DEEPEST) == value else None
 
 
 def _scheme(told: Exchange, auth: Auth) -> str:
@@ -89,8 +98,10 @@ def _scheme(told: Exchange, auth: Auth) -> str:
 
 def _curl(asked: Asked, url: str) -> str:
     lines = [f"curl {_quoted(f'{url}/{asked.told.vendor}{asked.where}')}"]
+    if GLOBS.search(asked.where):
+        lines.append("--globoff")  # or curl takes brackets for many addresses
     if asked.told.request.method != ("POST" if asked.body else "GET"):
-        lines.append(f"-X {asked.told.request.method}")
+        lines.append(f"-X {shlex.quote(asked.told.request.method)}")
     if asked.scheme == "basic":
         lines.append(f'-u "{KEY}:"')
     elif asked.scheme and not asked.scheme.startswith("body"):
@@ -121,7 +132,7 @@ def _pytest(asked: Asked) -> str:
     vendor, told = asked.told.vendor, asked.told
     lines = ["import httpx", "", "", f"def test_{_name(asked)}({vendor}):"]
     lines += ["    # As it was sent; what the account had before is not part of it."]
-    lines += ["    answer = httpx.request(", f'        "{told.request.method}",']
+    lines += ["    answer = httpx.request(", f"        {json.dumps(told.request.method)},"]
     lines += [f'        f"{{{vendor}.url}}{_braced(asked.where)}",']
     headers = dict(asked.headers)
     if asked.scheme == "basic":
@@ -195,9 +206,10 @@ def _case(asked: Asked) -> str:
         request |= {"text": asked.body} if value is None else {"json": value}
     response: dict[str, Any] = {"status": told.reply.status}
     answered = asked.whole["response"]["body"]
-    try:
-        response["json"] = orjson.loads(answered)
-    except orjson.JSONDecodeError:
+    value = _document(answered)
+    if value is not None or answered == "null":
+        response["json"] = value
+    else:
         response |= {"text": answered} if answered else {}
     found = asked.whole["findings"]
     rules = dict.fromkeys(one["rule"] for one in found)

@@ -19,7 +19,7 @@ from sandbox.auth import handle
 from sandbox.journal import Journal
 from sandbox.page.page import ROOT, Page, View, partial
 from sandbox.page.words import happened
-from sandbox.sieve import Numbered, sieve, sift
+from sandbox.sieve import Numbered, sift
 
 __all__ = ["VIEW", "newest"]
 
@@ -75,16 +75,18 @@ class Feed:
         return self._page.render(request, "parts/feed_rows.html", **told)
 
     async def stream(self, request: Request) -> Response:
-        """New exchanges that fit, as they happen: events `rows`, or `many`, and `count`."""
-        given = self._asked(request)
+        """New exchanges that fit, as they happen: events `rows`, or `many`, and `count`. What is
+        not said to be known is new from now on."""
+        given, said = self._asked(request), dict(request.query_params)
         queries.check(given, self._known)
-        last = {"after": request.headers.get("last-event-id") or request.query_params["after"]}
-        events = self._events(given, queries.whole(last, "after"))
+        if last := request.headers.get("last-event-id"):
+            said["after"] = last
+        events = self._events(given, queries.whole(said, "after", self._accounts.feed.next - 1))
         unbuffered = {"x-accel-buffering": "no"}  # by an nginx on the way
         return StreamingResponse(events, 200, unbuffered, "text/event-stream")
 
     async def _events(self, given: Mapping[str, str], after: int) -> AsyncIterator[str]:
-        feed, wanted = self._accounts.feed, sieve(given)
+        feed = self._accounts.feed
         after = min(after, feed.next - 1)  # another process had more
         while True:
             fresh = feed.next - 1 - after
@@ -96,13 +98,13 @@ class Feed:
                     continue
                 await asyncio.sleep(GATHER)
                 continue
-            after += fresh
-            found = islice(feed.before(after + 1), min(fresh, AT_ONCE))
-            rows = [self._row(numbered) for numbered in found if wanted(numbered[1])]
-            if fresh > AT_ONCE:
-                yield _event("many", str(fresh), after)
-            elif rows:
-                text = self._page.text("parts/feed_rows.html", rows=Rows(rows, None), fresh=True)
+            before, after = after, after + fresh
+            found = await newest(feed, given, after + 1, fresh, before)
+            if len(found) > AT_ONCE:
+                yield _event("many", str(len(found)), after)
+            elif found:
+                rows = Rows([self._row(numbered) for numbered in found], None)
+                text = self._page.text("parts/feed_rows.html", rows=rows, fresh=True)
                 yield _event("rows", text, after)
             yield _event("count", f"{after:,}", after)
 
@@ -155,12 +157,14 @@ class Feed:
         return {"contracts": contracts, "accounts": accounts, "verdicts": self._known["verdict"]}
 
 
-async def newest(feed: Journal, given: Mapping[str, str], before: int, most: int) -> list[Numbered]:
-    """The newest exchanges before a number that fit. Others have their turn while it looks."""
+async def newest(
+    feed: Journal, given: Mapping[str, str], before: int, most: int, after: int = 0
+) -> list[Numbered]:
+    """The newest exchanges between two numbers that fit. Others have their turn while it looks."""
     fitting, found = sift(given), list[Numbered]()
-    while len(found) < most:
+    while len(found) < most and before > after + 1:
         # Some at a time, and not a list of all: so many new objects have all there are looked at.
-        looked = list(islice(feed.before(before), CHUNK))
+        looked = list(islice(feed.before(before), min(CHUNK, before - after - 1)))
         if not looked:
             break
         found += fitting(looked)

@@ -3,14 +3,14 @@ another site, by whatever means it asks."""
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox.guard import local
+from sandbox.guard import local, place
 from sandbox.page.session import Session
 
 __all__ = ["LOGIN", "PageGuard"]
@@ -70,7 +70,7 @@ def _foreign(method: str, headers: Headers) -> bool:
     Origin, but not where something is only read.
     """
     origin, site = headers.get("origin"), headers.get("sec-fetch-site")
-    own = origin is not None and urlsplit(origin).netloc == headers.get("host")
+    own = origin is not None and place(origin) == headers.get("host")
     if origin is not None and not own:
         return True
     if method not in SAFE:

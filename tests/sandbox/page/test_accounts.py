@@ -204,6 +204,13 @@ def _choose(page: Page, content: bytes) -> None:
     page.get_by_role("button", name="Bring it back").click()
 
 
+def test_a_switch_without_a_value_is_told_so(shop: Traffic) -> None:
+    at, own = f"{shop.url}{AT}/settings", {"origin": shop.url}
+    answer = httpx.post(at, data={"rule": "orb.ingest.grace-period"}, headers=own, **PLAIN)
+    assert answer.status_code == 400
+    assert "is not a length of time" in answer.text
+
+
 def test_nothing_is_reset_by_who_is_not_sure_or_elsewhere(shop: Traffic) -> None:
     before, at = told(shop, ""), f"{shop.url}{AT}"
     with httpx.Client(**PLAIN) as http:

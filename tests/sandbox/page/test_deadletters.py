@@ -89,6 +89,19 @@ def test_dead_letters_are_told_tried_again_and_let_go_of(post: Post) -> None:
     assert until(lambda: post.outcomes() == {"m1": "delivered", "m2": "delivered"})
 
 
+def test_an_event_that_is_nested_deeply_is_told_as_others_are(post: Post) -> None:
+    """As deep as a source takes it: the answers have it inside of others."""
+    deep: Any = 1
+    for _ in range(252):
+        deep = [deep]
+    sent = {**EVENT, "messageId": "deep", "properties": {"amount": 1, "deep": deep}}
+    post.http.post("/segment/v1/track", json=sent, auth=("postkey", "")).raise_for_status()
+    (letter,) = post.until(1)
+    for path in (f"{LETTERS}/orb/{letter['number']}", f"{PAGE}/orb/{letter['number']}"):
+        assert post.http.get(path).status_code == 200
+    assert post.outcomes() == {"deep": "dead"}
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [

@@ -6,6 +6,8 @@ import html
 import json
 import re
 import subprocess
+from contextlib import closing
+from http.client import HTTPConnection
 from typing import Any
 
 import httpx
@@ -115,6 +117,52 @@ def test_what_is_hostile_is_quoted_for_the_shell(traffic: Traffic) -> None:
     )
     body = json.loads(done.stdout.splitlines()[-1])
     assert body["events"][0]["idempotency_key"] == odd.replace("$API_KEY", "the-key")
+
+
+@pytest.mark.parametrize(
+    "query", ["created_at[gte]=2026-01-01T00:00:00Z", "limit=7&x={1,2}", "limit=7&x=[1-3]"]
+)
+def test_a_copied_command_asks_for_the_very_address(traffic: Traffic, query: str) -> None:
+    """Where curl itself would take brackets for many addresses, or for none."""
+    port = int(traffic.url.rpartition(":")[2])
+    with closing(HTTPConnection("127.0.0.1", port, timeout=30)) as client:
+        client.request(
+            "GET", f"/orb/v1/customers?{query}", headers={"authorization": "Bearer globs"}
+        )
+        answer = client.getresponse()
+        traffic.ids["brackets"] = answer.headers["x-meterbox-exchange"]
+    env = {"API_KEY": "globs", "PATH": "/usr/bin:/bin", "NO_PROXY": "*"}
+    command = copied(traffic, "brackets", "curl")
+    subprocess.run(["sh", "-c", f"{command} -s"], env=env, capture_output=True, timeout=30)
+    at = f"{traffic.url}/_meterbox/accounts/orb/globs/exchanges?last=2"
+    done = httpx.get(at, **PLAIN).json()["exchanges"][-2:]
+    assert [one["path"] for one in done] == ["/v1/customers"] * 2
+    assert done[0]["id"] == traffic.ids["brackets"]
+    assert done[0]["status"] == done[1]["status"] == answer.status
+
+
+def test_what_was_brought_back_is_quoted_for_the_shell_and_for_python(traffic: Traffic) -> None:
+    """A snapshot is a file from anybody, and says by which method something was asked."""
+    traffic.send("asked", "GET", "/orb/v1/ping", headers={"authorization": "Bearer brought-back"})
+    at = f"{traffic.url}/_meterbox/accounts/orb/brought-back"
+    taken = httpx.get(f"{at}/snapshot", **PLAIN).json()
+    taken["history"][-1]["method"] = 'X"; touch owned #'
+    httpx.post(f"{at}/snapshot", json=taken, **PLAIN).raise_for_status()
+    (last,) = httpx.get(f"{at}/exchanges?last=1", **PLAIN).json()["exchanges"]
+    traffic.ids["asked"] = last["id"]
+    assert "-X 'X\"; touch owned #'" in copied(traffic, "asked", "curl")
+    assert '"X\\"; touch owned #"' in copied(traffic, "asked", "pytest")
+
+
+@pytest.mark.parametrize("depth", [200, 600, 1000])
+def test_what_is_nested_deeply_is_shown_and_copied_as_text(traffic: Traffic, depth: int) -> None:
+    headers = {"authorization": f"Bearer {KEY}", "content-type": "application/json"}
+    body = '{"a":' * depth + "[1]" + "}" * depth
+    traffic.send("deep", "POST", "/orb/v1/ingest", content=body, headers=headers)
+    assert "touch" not in shown(traffic, "deep")
+    assert body in copied(traffic, "deep", "curl")
+    compile(copied(traffic, "deep", "pytest"), "copied", "exec")  # as Python takes it
+    assert json.loads(copied(traffic, "deep", "case"))["request"]["path"] == "/v1/ingest"
 
 
 @pytest.mark.parametrize("name", ["refused", "hostile", "in body", "wrong key"])

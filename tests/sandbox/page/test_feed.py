@@ -186,6 +186,27 @@ def test_of_a_flood_only_the_number_is_told(many: tuple[str, Sandbox]) -> None:
     assert events(stream.text)[0] == ("many", "1000\n")
 
 
+def test_of_a_flood_only_what_fits_is_counted(many: tuple[str, Sandbox]) -> None:
+    with Streamed(many[0], "after=90000&account=many-3") as stream:
+        pass
+    every = sum(1 for n in range(90_000, 100_000) if n % 12 == 3)
+    assert events(stream.text)[0] == ("many", f"{every}\n")
+    with Streamed(many[0], "after=90000&text=customers/c9876") as stream:
+        pass
+    (name, told), _ = events(stream.text)
+    assert name == "rows"
+    wanted = [n for n in range(99_999, 89_999, -1) if "customers/c9876" in f"customers/c{n}"]
+    assert rows(told) == [f"orb-{_handle(n)}-{n // 12 + 1}" for n in wanted]
+
+
+def test_who_does_not_say_what_is_known_is_told_what_is_new(traffic: Traffic) -> None:
+    at = f"{traffic.url}{FEED}/stream"
+    with httpx.stream("GET", at, **PLAIN) as answer:
+        traffic.send("new", "GET", "/orb/v1/ping")
+        told = answer.iter_text()
+        assert rows(next(part for part in told if "event: rows" in part)) == [traffic.ids["new"]]
+
+
 @pytest.mark.parametrize("query", ["after=x", "after=0&verdict=none"])
 def test_a_stream_that_cannot_be_is_refused(traffic: Traffic, query: str) -> None:
     assert page(traffic.url, f"{FEED}/stream?{query}").status_code == 400

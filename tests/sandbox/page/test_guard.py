@@ -51,6 +51,7 @@ def test_a_rebinding_host_gets_nothing(open_house: str, path: str, host: str) ->
         {"origin": "https://evil.example"},
         {"origin": "null"},
         {"origin": "http://127.0.0.1:1"},
+        {"origin": "http://[::1"},
         {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"},
         {"sec-fetch-site": "same-site", "sec-fetch-mode": "cors"},
     ],
@@ -142,7 +143,14 @@ def test_a_program_may_show_the_token_itself(closed_house: str) -> None:
 
 @pytest.mark.parametrize(
     "after",
-    ["https://evil.example", "//evil.example", "/\\evil.example", "javascript:1", "/_meterbox"],
+    [
+        "https://evil.example",
+        "http://[",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:1",
+        "/_meterbox",
+    ],
 )
 def test_nobody_is_sent_elsewhere_after_the_token(closed_house: str, after: str) -> None:
     given = {"token": TOKEN, "next": after}
