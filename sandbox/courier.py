@@ -18,7 +18,7 @@ from sandbox.webhooks import Attempt, Delivery, Target
 if TYPE_CHECKING:
     from httpx import URL, AsyncClient
 
-__all__ = ["Courier", "loopback"]
+__all__ = ["Courier", "addresses", "loopback"]
 
 AT_ONCE = 16
 ANYWHERE = "*"
@@ -33,7 +33,7 @@ def loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _addresses(host: str) -> tuple[str, ...]:
+def addresses(host: str) -> tuple[str, ...]:
     """Where to connect for a host: this machine's own addresses for its own names."""
     return HERE if host == "localhost" or host.endswith(".localhost") else (host,)
 
@@ -102,7 +102,7 @@ class Courier:
             host = httpx.URL(url).host.lower()
         except (httpx.InvalidURL, ValueError):  # such as a name that IDNA cannot read
             return False
-        here = all(loopback(address) for address in _addresses(host))
+        here = all(loopback(address) for address in addresses(host))
         return here or host in self._hosts or ANYWHERE in self._hosts
 
     async def _attempt(self, account: Account, delivery: Delivery, target: Target) -> Attempt:
@@ -130,7 +130,7 @@ class Courier:
                 timeout=None,  # the attempt has one
             )
         target, refused = httpx.URL(url), None
-        for address in _addresses(target.host.lower()):
+        for address in addresses(target.host.lower()):
             try:
                 return await self._sent(self._client, target, address, headers, body)
             except httpx.ConnectError as fault:

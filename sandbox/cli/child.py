@@ -94,9 +94,9 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
 
 @contextmanager
 def _signals(child: Child) -> Iterator[None]:
-    before: dict[int, Any] = {
-        number: signal.signal(number, child.signalled) for number in FORWARDED
-    }
+    # Those that we were told not to heed, as by nohup, the command is told so too.
+    heeded = [number for number in FORWARDED if signal.getsignal(number) is not signal.SIG_IGN]
+    before: dict[int, Any] = {number: signal.signal(number, child.signalled) for number in heeded}
     try:
         yield
     finally:

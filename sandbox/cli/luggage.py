@@ -64,12 +64,17 @@ def _read(_: click.Context, __: click.Parameter, given: Iterable[str]) -> tuple[
 
 
 def bring(sandbox: Sandbox, name: str, files: Sequence[BinaryIO]) -> None:
-    """Make accounts of this name what they are in snapshots. Raises UnknownVendor, BadSnapshot or
-    what a file that holds none raises."""
+    """Make accounts of this name what they are in snapshots. Raises UnknownVendor, BadSnapshot,
+    BadValue for a second one of a vendor's, or what a file that holds none raises."""
     from sandbox.snapshot import read, restore
 
+    brought: dict[str, str] = {}
     for file in files:
         snapshot = read(document(file))
+        if snapshot.vendor in brought:
+            title, other = contract_of(snapshot.vendor).title, brought[snapshot.vendor]
+            raise BadValue("--import", file.name, f"the only account of {title}: {other} is one")
+        brought[snapshot.vendor] = file.name
         key = contract_of(snapshot.vendor).key(name)
         account = sandbox.accounts.open(snapshot.vendor, key)
         restore(snapshot, account, sandbox.switchboard)

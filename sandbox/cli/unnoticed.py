@@ -68,8 +68,9 @@ class Watch:
 
 def report(title: str, watch: Watch, refusals: Iterable[Refusal] = ()) -> Report:
     """What was seen, and what left nothing of this machine though it wanted to."""
-    stopped = list(_stopped(refusals))
-    live = sum(check.verdict == "failed" for check in stopped)
+    lines = Counter(refusals)
+    stopped = list(_stopped(lines))
+    live = sum(refusal.vendor is not None for refusal in lines)
     counts = {**watch.counts, "failed": watch.counts["failed"] + live}
     checks = [*(_check(account, exchange) for account, exchange in watch.troubles), *stopped]
     return Report(title, _subject(watch), checks, counts)
@@ -126,10 +127,11 @@ def _finding(account: Account, found: dict[str, Any]) -> Finding:
     )
 
 
-def _stopped(refusals: Iterable[Refusal]) -> Iterator[Check]:
-    """Each line of the proxy's once. A live key is an error; another host a remark, as many a
-    tool asks after its updates."""
-    for refusal, count in Counter(refusals).most_common(KEPT):
+def _stopped(lines: Counter[Refusal]) -> Iterator[Check]:
+    """Each line of the proxy's once, as many as are told. A live key is an error, and comes first;
+    another host a remark, as many a tool asks after its updates."""
+    told = sorted(lines.items(), key=lambda line: (line[0].vendor is None, -line[1]))
+    for refusal, count in told[:KEPT]:
         live = refusal.vendor is not None
         times = f"{count} times: " if count > 1 else ""
         line = times + refusal.line.removeprefix("meterbox: ")

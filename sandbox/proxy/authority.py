@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import datetime, timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -29,6 +30,7 @@ SKEW = timedelta(days=1)
 MOST = 64
 """Hosts whose certificates are kept at hand."""
 OTHERS = 0o077
+EVERYWHERE = ip_network("0.0.0.0/0"), ip_network("::/0")
 
 Key = ec.EllipticCurvePrivateKey
 
@@ -142,7 +144,9 @@ def _begun(
 
 
 def _constraints(hosts: Iterable[str]) -> x509.NameConstraints:
-    return x509.NameConstraints([x509.DNSName(host) for host in hosts], None)
+    """These names; and no address, or it would vouch for every one."""
+    addresses = [x509.IPAddress(network) for network in EVERYWHERE]
+    return x509.NameConstraints([x509.DNSName(host) for host in hosts], addresses)
 
 
 def _usage(*, signs_certificates: bool) -> x509.KeyUsage:

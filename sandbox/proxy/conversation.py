@@ -74,6 +74,8 @@ class Conversation:
                 self._h11.next_event()  # which is the end, where there is no body
         if self._h11.our_state is not h11.DONE:
             await leave(self._writer)
+        elif self._h11.their_state is h11.SEND_BODY:
+            await self._part()
 
     async def tell(self, status: int, line: str, reason: str = "") -> None:
         """Answer with one line of ours, and no more after it. `reason` is for callers who show no
@@ -88,6 +90,19 @@ class Conversation:
             said = reason.encode("ascii", "replace") or _phrase(status)
             head = h11.Response(status_code=status, headers=headers, reason=said)
             await self._write(head, h11.Data(data=body), h11.EndOfMessage())
+        await self._part()
+
+    async def _part(self) -> None:
+        """Leave a caller who may still be speaking: what is said is heard, as far as it comes soon,
+        and dropped. Who is cut off would hear no answer."""
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(FAREWELL):
+                if self._writer.can_write_eof():
+                    self._writer.write_eof()
+                elif self._h11.their_state is not h11.SEND_BODY:
+                    return
+                while await self._reader.read(PIECE):
+                    pass
         await leave(self._writer)
 
     def agree(self) -> None:

@@ -4,7 +4,6 @@ this machine unless its host is allowed."""
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
@@ -74,7 +73,7 @@ class Egress:
         self._vendors = {host: contract for contract in contracts for host in contract.hosts}
         self._allowed = {self._checked(host) for host in allowed}
         self._live_keys, self._tell = live_keys, tell
-        self.refusals: deque[Refusal] = deque(maxlen=KEPT)
+        self.refusals: list[Refusal] = []
 
     @property
     def hosts(self) -> list[str]:
@@ -98,7 +97,7 @@ class Egress:
         host = where.host if isinstance(where, Place) else where
         near = did_you_mean(host, self.hosts)
         hint = f" Did you mean {near}?" if near else ""
-        return self._noted(
+        return self.note(
             f"{what} {where} refused: nothing leaves this machine for {host}.{hint} "
             f"If it must, allow it with --allow-host {host}."
         )
@@ -111,7 +110,7 @@ class Egress:
         for key in sorted(_shown(contract, request)):
             if re.fullmatch(live.pattern, key):
                 where = f"{request.method} {Veil([key]).text(url)}"
-                return self._noted(
+                return self.note(
                     f"{where} refused: the key {redacted(key)} looks like a live key of "
                     f"{contract.title} ({live.confidence}: {live.sentence.rstrip('.')}). "
                     f"Use a test key, such as {contract.key('demo')}, or --allow-live-keys.",
@@ -119,9 +118,14 @@ class Egress:
                 )
         return None
 
-    def _noted(self, line: str, vendor: str | None = None) -> Refusal:
-        refusal = Refusal(f"meterbox: {line}", vendor)
+    def note(self, line: str, vendor: str | None = None) -> Refusal:
+        """Note that something was refused, in a line that holds nothing but what can be seen."""
+        refusal = Refusal(f"meterbox: {_seen(line)}", vendor)
         news = not self.refusals or self.refusals[-1] != refusal
+        if len(self.refusals) == KEPT:
+            # A live key is not forgotten for another host.
+            others = (each for each in self.refusals if each.vendor is None)
+            self.refusals.remove(next(others, self.refusals[0]))
         self.refusals.append(refusal)
         if news and self._tell is not None:
             self._tell(refusal.line)
@@ -145,6 +149,11 @@ def _shown(contract: Contract, request: Request) -> set[str]:
     auths = {contract.auth, *(e.auth for e in contract.endpoints if e.auth is not None)}
     each = {replace(auth, schemes=(scheme,)) for auth in auths for scheme in auth.schemes}
     return {credential(request, auth).key for auth in each} - {""}
+
+
+def _seen(text: str) -> str:
+    """A text with what cannot be seen written as it is in Python."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def here(host: str) -> bool:

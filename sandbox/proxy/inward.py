@@ -25,8 +25,8 @@ class Inward:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         asked = headers[b"host"].decode("latin-1")
         if asked.partition(":")[0].rstrip(".").lower() != self._host:
-            line = f"meterbox: a request for {asked!r} came on a connection to {self._host}."
-            await refuse(send, MISDIRECTED, line)
+            astray = f"a request for {asked!r} came on a connection to {self._host}."
+            await refuse(send, MISDIRECTED, self._egress.note(astray).line)
             return
         if b"upgrade" in headers and b"websocket" in headers[b"upgrade"].lower():
             line = f"meterbox: no websocket to {self._host}: {self._contract.title} has none here."
@@ -42,9 +42,16 @@ class Inward:
         await self._app(scope, _again(body, receive), send)
 
     def _refusal(self, scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Refusal | None:
-        request = Request(scope["method"], scope["path"], headers=headers, body=body)
-        url = f"https://{self._host}{scope['path']}"
-        return self._egress.live_key(self._contract, request, url)
+        """Of two headers of a name, each may be the one that counts."""
+        url = f"{scope['scheme']}://{self._host}{scope['raw_path'].decode()}"
+        others = [{name: value} for name, value in scope["headers"] if headers[name] != value]
+        for other in ({}, *others):
+            found = {**headers, **other}
+            request = Request(scope["method"], scope["path"], headers=found, body=body)
+            refusal = self._egress.live_key(self._contract, request, url)
+            if refusal is not None:
+                return refusal
+        return None
 
 
 async def refuse(send: Send, status: int, line: str) -> None:

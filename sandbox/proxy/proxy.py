@@ -65,11 +65,13 @@ class Proxy:
         assert call is not None
         self._calls.add(call)
         try:
-            await self._served((reader, writer))
+            try:
+                await self._served((reader, writer))
+            finally:
+                await leave(writer)
         except asyncio.CancelledError:
             writer.transport.abort()  # the proxy closes
         finally:
-            await leave(writer)
             self._calls.discard(call)
 
     async def _served(self, streams: Streams) -> None:
@@ -146,7 +148,7 @@ class Proxy:
         if contract is not None:
             app: ASGIApp = Inward(self._app, self._egress, contract, at.host)
         elif self._egress.passes(at.host):
-            app = Onward(urlunsplit((target.scheme, authority, *target[2:4], "")))
+            app = Onward(urlunsplit((target.scheme, _netloc(at, authority), *target[2:4], "")))
         else:
             method = request.method.decode()
             await _refuse(talk, self._egress.refuse(method, at), at)
@@ -157,6 +159,11 @@ class Proxy:
 async def _refuse(talk: Conversation, refusal: Refusal, at: Place) -> None:
     reason = f"Forbidden: meterbox lets nothing leave this machine for {at.host}"
     await talk.tell(403, refusal.line, reason)
+
+
+def _netloc(at: Place, authority: str) -> str:
+    """Where a request goes on to. This machine's names mean it whatever somebody else answers."""
+    return f"localhost:{at.port}" if at.host.endswith(".localhost") else authority
 
 
 def _split(target: str) -> SplitResult:

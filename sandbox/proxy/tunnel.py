@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
+from sandbox.courier import addresses
 from sandbox.proxy.egress import Place
 
 __all__ = ["Streams", "bore", "tunnel"]
@@ -16,8 +17,12 @@ PIECE = 64 * 1024
 
 async def bore(place: Place) -> Streams:
     """A connection there. Raises OSError or TimeoutError."""
+    *others, last = addresses(place.host)
     async with asyncio.timeout(PATIENCE):
-        return await asyncio.open_connection(place.host, place.port)
+        for address in others:
+            with suppress(OSError):
+                return await asyncio.open_connection(address, place.port)
+        return await asyncio.open_connection(last, place.port)
 
 
 async def tunnel(near: Streams, far: Streams, early: bytes = b"") -> None:

@@ -16,7 +16,7 @@ import pytest
 from contracts.model import BadValue
 from sandbox.account import Account
 from sandbox.app import Options, Sandbox, create_app
-from sandbox.courier import Courier, _addresses
+from sandbox.courier import Courier, addresses
 from sandbox.reply import Decision
 from sandbox.server import Running
 from sandbox.webhooks import Message, Target, Webhooks
@@ -217,9 +217,9 @@ def test_a_name_of_this_machine_is_sent_to_without_being_looked_up(
     assert not any("localhost" in str(name).lower() for name in asked)
 
 
-def test_a_name_of_this_machine_is_tried_at_both_of_its_addresses() -> None:
-    assert _addresses("hooks.localhost") == _addresses("localhost") == ("127.0.0.1", "::1")
-    assert _addresses("localhost.test") == ("localhost.test",)
+def test_a_name_of_this_machine_is_tried_at_both_of_itsaddresses() -> None:
+    assert addresses("hooks.localhost") == addresses("localhost") == ("127.0.0.1", "::1")
+    assert addresses("localhost.test") == ("localhost.test",)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ import pytest
 
 from contracts.reader import read, vendors
 from sandbox.cli.main import commands
+from sandbox.cli.unnoticed import Watch, report
+from sandbox.proxy.egress import Refusal
 from tests.running import PROGRAM, environment
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "python_service"
@@ -143,6 +145,13 @@ for _ in range(2):
         "proxy: a live key\n    at $: 2 times: GET https://api.usekana.com/graphql refused" in err
     )
     assert "12345678" not in err
+
+
+def test_a_live_key_is_told_however_many_other_hosts_are() -> None:
+    others = [Refusal(f"meterbox: CONNECT {n}.test") for n in range(30) for _ in range(2)]
+    told = report("t", Watch(), [*others, Refusal("meterbox: a live key", vendor="orb")])
+    assert told.totals["failed"] == 1
+    assert told.checks[0].name == "a live key"
 
 
 # How it ends.
@@ -334,6 +343,11 @@ print(json.load(urllib.request.urlopen(urllib.request.Request(url, headers=key))
 """
     assert execute("--import", "orb.json", *python(found)) == 0
     assert capfd.readouterr() == ("Acme\n", "meterbox: Requests to Orb. 1 passed.\n")
+    shutil.copy(tmp_path / "orb.json", tmp_path / "other.json")
+    why = "--import: 'other.json' is not the only account of Orb: orb.json is one."
+    with pytest.raises(click.ClickException, match=re.escape(why)):
+        execute("--import", "orb.json", "--import", "other.json", "--", "touch", "ran")
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize(
@@ -449,6 +463,16 @@ def test_a_signal_reaches_the_command_and_all_it_started(
         os.kill(other, signal.SIGTERM)
     with pytest.raises(ProcessLookupError):
         gone(other)
+
+
+def test_a_signal_that_we_were_told_not_to_heed_is_not_heeded(execute: Exec) -> None:
+    """As `nohup` tells us, and a shell those that it runs in the background."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        assert execute("--", "sh", "-c", "kill -HUP $PPID; kill -HUP $$; exit 5") == 5
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def gone(pid: int) -> None:

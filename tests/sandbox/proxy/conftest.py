@@ -18,7 +18,7 @@ from sandbox.proxy.egress import Egress
 from sandbox.server import Running
 from tests.acme import NOW, known
 
-__all__ = ["HOST", "Proxied"]
+__all__ = ["HOST", "Proxied", "proxied"]
 
 HOST = "api.acme.test"
 
@@ -39,7 +39,11 @@ class Proxied:
     @property
     def trust(self) -> ssl.SSLContext:
         """Trust in the proxy's authority, and in nobody else."""
-        return ssl.create_default_context(cafile=self.variables["NODE_EXTRA_CA_CERTS"])
+        return ssl.create_default_context(cafile=str(self.authority))
+
+    @property
+    def authority(self) -> Path:
+        return Path(self.variables["SSL_CERT_FILE"]).with_name("authority.pem")
 
     def client(self) -> httpx.Client:
         proxy = self.variables["HTTPS_PROXY"]

@@ -7,6 +7,7 @@ import socket
 import ssl
 import stat
 from datetime import timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from threading import Thread
 
@@ -64,6 +65,14 @@ def test_it_can_vouch_for_no_other_host_though_it_tried(tmp_path: Path) -> None:
     """The certificate itself says so: a key that got away opens nothing else."""
     with pytest.raises(ssl.SSLCertVerificationError, match="permitted subtree violation"):
         shaken(Authority(tmp_path, HOSTS), "bank.test")
+
+
+@pytest.mark.parametrize("address", ["10.0.0.1", "127.0.0.1", "2001:db8::1", "::1"])
+def test_nor_for_an_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    authority = Authority(tmp_path, HOSTS)
+    monkeypatch.setattr(x509, "DNSName", lambda host: x509.IPAddress(ip_address(host)))
+    with pytest.raises(ssl.SSLCertVerificationError, match="excluded subtree violation"):
+        shaken(authority, address)
 
 
 def test_its_key_is_its_owners_alone(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import certifi
 import pytest
 
-from sandbox.proxy.beside import INSTEAD, set_beside
+from sandbox.proxy.beside import ADDED, INSTEAD, set_beside
 from sandbox.proxy.egress import Egress
 from sandbox.proxy.proxy import Proxy
 from sandbox.server import PortTaken
@@ -39,7 +39,7 @@ def test_each_variable_is_there_in_the_spellings_that_clients_read(proxy: Proxie
 
 def test_whom_a_client_trusted_before_it_trusts_still(proxy: Proxied) -> None:
     """An allowed host shows a certificate of theirs."""
-    mine = Path(proxy.variables["NODE_EXTRA_CA_CERTS"]).read_text()
+    mine = proxy.authority.read_text()
     for name in INSTEAD:
         bundle = Path(proxy.variables[name])
         assert bundle.read_text().endswith(mine)
@@ -58,6 +58,22 @@ def test_a_bundle_that_was_named_before_is_kept_in_it(
     monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "nowhere.pem"))
     bundle = told(made, tmp_path / "authority")["SSL_CERT_FILE"]
     assert b"# of our own\n" in Path(bundle).read_bytes()
+
+
+def test_all_that_were_named_before_are_kept_each_where_it_was(
+    made: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An allowed host may be behind any of them."""
+    for name in (*INSTEAD, *ADDED):
+        (tmp_path / name).write_text(f"# {name}\n")
+        monkeypatch.setenv(name, str(tmp_path / name))
+    found = told(made, tmp_path / "authority")
+    bundle = Path(found["SSL_CERT_FILE"]).read_text()
+    assert all(f"# {name}\n" in bundle for name in INSTEAD)
+    for name in ADDED:
+        added = Path(found[name]).read_text()
+        assert added.startswith(f"# {name}\n")
+        assert added.count("BEGIN CERTIFICATE") == 1
 
 
 def test_a_port_that_is_taken_is_told_by_its_option(

@@ -11,7 +11,7 @@ import pytest
 from contracts.credentials import headers
 from contracts.model import Contract
 from contracts.reader import read, read_folder, vendors
-from sandbox.proxy.egress import BadHost, Egress, Place, place
+from sandbox.proxy.egress import KEPT, BadHost, Egress, Place, place
 from sandbox.reply import Request
 from sandbox.testing.house import fresh, seeded
 from tests.acme import HERE
@@ -152,3 +152,23 @@ def test_a_vendor_of_which_nothing_is_said_has_no_live_keys(acme: Contract, tmp_
 
     unknown = replace(acme, live=None)
     assert Egress([unknown]).live_key(unknown, asked(acme, "ak_live_1"), "") is None
+
+
+def test_a_live_key_is_remembered_however_many_other_hosts_are_asked_for(acme: Contract) -> None:
+    egress = Egress([acme])
+    request = Request("GET", "/", headers={b"x-api-key": b"ak_live_1"})
+    live = egress.live_key(acme, request, "https://api.acme.test/")
+    for n in range(KEPT + 5):
+        last = egress.refuse("CONNECT", f"host-{n}.test:443")
+    assert live in egress.refusals
+    assert last in egress.refusals
+    assert len(egress.refusals) == KEPT
+
+
+def test_what_is_told_is_one_line_of_plain_text(acme: Contract) -> None:
+    """A terminal or a log would heed what is hidden in it."""
+    request = Request("GET", "/", headers={b"x-api-key": b"ak_live_\x9b2J"})
+    refusal = Egress([acme]).live_key(acme, request, "https://api.acme.test/\nall is well\x1b[2J")
+    assert refusal is not None
+    assert refusal.line.isprintable()
+    assert "/\\nall is well\\x1b[2J refused: " in refusal.line

@@ -7,8 +7,10 @@ import json
 import re
 import socket
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from select import select
 from threading import Thread
 from typing import Any
@@ -19,7 +21,8 @@ import pytest
 from sandbox.proxy import conversation
 from sandbox.proxy import proxy as proxying
 from tests.acme import usage
-from tests.sandbox.proxy.conftest import HOST, Proxied
+from tests.sandbox.proxy.conftest import HOST, Proxied, proxied
+from tests.waiting import until
 
 SITE = f"https://{HOST}"
 
@@ -141,6 +144,47 @@ def test_a_live_key_is_refused_and_nothing_is_billed(
     assert found is None
 
 
+def test_the_path_of_a_refused_request_is_told_as_it_was_sent(
+    proxy: Proxied, caller: httpx.Client
+) -> None:
+    answer = caller.get(f"{SITE}/usage/%0Aa%1B%20b", headers=keyed("ak_live_1"))
+    assert answer.text.startswith(f"meterbox: GET {SITE}/usage/%0Aa%1B%20b refused: ")
+    assert proxy.egress.refusals[-1].line == answer.text.removesuffix("\n")
+
+
+@pytest.mark.parametrize("names", [("x-api-key", "X-API-Key"), ("x-api-key", "x-other")])
+def test_a_live_key_beside_another_key_is_refused_too(
+    proxy: Proxied, key: str, names: tuple[str, str]
+) -> None:
+    """Which of two headers counts, each server knows for itself."""
+    with proxy.inside() as wire:
+        keys = f"{names[0]}: ak_live_1\r\n{names[1]}: {key}\r\n"
+        wire.sendall(f"GET /status HTTP/1.1\r\nhost: {HOST}\r\n{keys}\r\n".encode())
+        assert wire.recv(65_536).startswith(b"HTTP/1.1 403 ")
+
+
+MEGABYTES = b"x" * 5_000_000
+
+
+@pytest.mark.parametrize("url", ["http://example.com/", "http://127.0.0.1:1/"])
+def test_who_sends_much_is_told_too_why_it_goes_nowhere(proxy: Proxied, url: str) -> None:
+    """And is not cut off in the middle of it: most clients listen only when all is said."""
+    caller = HTTPConnection("127.0.0.1", proxy.port, timeout=20)
+    with closing(caller):
+        caller.request("POST", url, MEGABYTES)
+        answer = caller.getresponse()
+        assert answer.status in (403, 502)
+        assert answer.read().startswith(b"meterbox: POST ")
+
+
+def test_who_sends_much_to_another_host_in_a_tunnel_is_told_so(
+    proxy: Proxied, caller: httpx.Client
+) -> None:
+    answer = caller.post(f"{SITE}/usage", content=MEGABYTES, headers={"host": "other.test"})
+    assert answer.status_code == 421
+    assert proxy.egress.refusals[-1].line == answer.text.removesuffix("\n")
+
+
 def test_a_live_key_is_taken_where_that_is_allowed(lenient: Proxied, key: str) -> None:
     with lenient.client() as client:
         headers = keyed(f"ak_live_{key}")
@@ -253,6 +297,25 @@ def test_an_allowed_host_passes_either_way(proxy: Proxied, caller: httpx.Client,
     assert clear["headers"]["host"] == f"{far}:{port}"
 
 
+def test_this_machines_other_names_are_never_looked_up(
+    proxy: Proxied, caller: httpx.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever answers for them would be somebody else."""
+    lookup = socket.getaddrinfo
+
+    def asked(host: Any, *rest: Any, **more: Any) -> Any:
+        assert b"api.localhost" not in (host, str(host).encode()), "it is looked up"
+        return lookup(host, *rest, **more)
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    with site() as port:
+        clear = caller.post(f"http://api.localhost:{port}/x", content=b"a").json()
+        with proxy.wire() as wire:
+            wire.sendall(f"CONNECT API.localhost.:{port} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+            assert wire.recv(100) == b"HTTP/1.1 200 Connected\r\n\r\n"
+    assert clear["headers"]["host"] == f"api.localhost:{port}"
+
+
 def test_where_nobody_answers_the_caller_is_told(proxy: Proxied, caller: httpx.Client) -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -328,12 +391,12 @@ def test_who_says_a_little_at_a_time_is_left_too(
     monkeypatch.setattr(conversation, "PATIENCE", 0.2)
     with proxy.wire() as wire:
         wire.sendall(b"GET http://x/ HTTP/1.1\r\nhost: x\r\nx: ")
-        for _ in range(40):
+
+        def left() -> bool:
             wire.sendall(b"y")
-            if select([wire], [], [], 0.03)[0]:
-                break
-        else:
-            pytest.fail("it listens on")
+            return bool(select([wire], [], [], 0.03)[0])
+
+        until(left)
         assert wire.recv(100) == b""
 
 
@@ -343,3 +406,16 @@ def test_there_are_no_more_connections_than_can_be_served(
     monkeypatch.setattr(proxying, "AT_ONCE", 0)
     with proxy.wire() as wire:
         assert wire.recv(100).startswith(b"HTTP/1.1 503 ")
+
+
+def test_callers_who_left_halfway_are_no_errors_when_it_closes(
+    acme_root: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with proxied(acme_root, tmp_path) as closing_soon:
+        for _ in range(5):
+            with closing_soon.wire() as wire:
+                wire.sendall(f"CONNECT {HOST}:443 HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+                assert wire.recv(10) == b"HTTP/1.1 2"  # the rest is never read: it is a reset
+        with closing_soon.client() as caller:
+            assert caller.get(f"{SITE}/status").text == "OK"
+    assert [record.getMessage() for record in caplog.records if record.name == "asyncio"] == []
