@@ -15,6 +15,7 @@ from contracts.reader import read
 from sandbox.account import Account, Accounts
 from sandbox.clock import iso, wall
 from sandbox.excerpt import DEEPEST, shallow
+from sandbox.veil import Veil
 
 if TYPE_CHECKING:
     from httpx import AsyncBaseTransport
@@ -65,7 +66,9 @@ class Forwarding:
 
     def told(self, source: Account) -> list[dict[str, Any]]:
         """A source key's deliveries, oldest first."""
-        return [_delivery(delivery) for delivery in self.forwarder.deliveries(origin_of(source))]
+        veil, origin = Veil([source.key]), origin_of(source)
+        found = self.forwarder.deliveries(origin)
+        return [veil.node(_delivery(delivery)) for delivery in found]
 
     def of(self, source: Account, events: Collection[str]) -> Sequence[Delivery]:
         """The deliveries of some of a source key's events, oldest first. Raises OutboxFault."""

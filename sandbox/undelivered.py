@@ -14,6 +14,7 @@ from contracts.model import BadValue, MeterboxError, UnknownSetting
 from sandbox.answers import answer, json_object
 from sandbox.letters import check, told, whole
 from sandbox.queries import whole as number
+from sandbox.veil import Veil
 
 if TYPE_CHECKING:
     from sandbox.control import Control
@@ -42,12 +43,12 @@ class Undelivered:
         _known(query, ("vendor", "origin", "skip", "limit"))
         most = min(number(query, "limit", MOST), MOST)
         found, more = self.some(query, number(query, "skip"), most)
-        return answer({"letters": [_named(told(letter)) for letter in found], "more": more})
+        return answer({"letters": [_named(self.line(letter)) for letter in found], "more": more})
 
     async def show(self, request: Request) -> Response:
         vendor, wanted = request.path_params["vendor"], request.path_params["number"]
         letters = self.one(vendor, wanted)
-        return answer({"letters": [_named(whole(letter)) for letter in letters]})
+        return answer({"letters": [_named(self.whole(letter)) for letter in letters]})
 
     async def retry(self, request: Request) -> Response:
         return answer({"retried": await self.again(await json_object(request))})
@@ -71,6 +72,22 @@ class Undelivered:
         if not found:
             raise HTTPException(404, f"No dead letter {wanted} for {vendor}.")
         return found
+
+    def line(self, letter: Delivery) -> dict[str, Any]:
+        """A letter in a line, without the key of whose it is."""
+        return self._veiled(letter, told(letter))
+
+    def whole(self, letter: Delivery) -> dict[str, Any]:
+        """A letter with its event and its tries, likewise."""
+        return self._veiled(letter, whole(letter))
+
+    def _veiled(self, letter: Delivery, told: dict[str, Any]) -> dict[str, Any]:
+        from sandbox.deliveries import SEPARATOR
+
+        vendor, _, handle = letter.origin.partition(SEPARATOR)
+        source = self._control.accounts.find(vendor, handle)
+        veiled: dict[str, Any] = Veil([source.key] if source is not None else ()).node(told)
+        return veiled
 
     async def again(self, given: Mapping[str, Any]) -> int:
         """Have those that are chosen tried again; how many. Raises NoLetter or Unguarded, with none

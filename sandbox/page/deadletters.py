@@ -13,7 +13,6 @@ from starlette.routing import Route
 from contracts.model import MeterboxError
 from sandbox import queries
 from sandbox.auth import redacted
-from sandbox.letters import told, whole
 from sandbox.page.choice import whole_number
 from sandbox.page.page import ROOT, Page, View, form
 from sandbox.page.tree import tree
@@ -42,8 +41,9 @@ class DeadLetters:
         """A letter whole: its event, every try, and what was answered."""
         number, vendor = request.path_params["number"], request.path_params["vendor"]
         found = [
-            {**whole(letter), **self._from(letter), "tree": tree(whole(letter)["body"])}
+            {**told, **self._from(letter), "tree": tree(told["body"])}
             for letter in self._dead.one(vendor, number)
+            for told in [self._dead.whole(letter)]
         ]
         return self._page.render(
             request, "deadletter.html", current="dead-letters", letters=found, here=HERE, wrong=""
@@ -85,7 +85,7 @@ class DeadLetters:
             "deadletters.html",
             status,
             current="dead-letters",
-            rows=[{**told(letter), **self._from(letter)} for letter in found],
+            rows=[{**self._dead.line(letter), **self._from(letter)} for letter in found],
             here=HERE,
             vendor=vendor,
             vendors=self._vendors(),

@@ -18,6 +18,7 @@ from sandbox.intake import Seen
 from sandbox.journey import NoEvent, journey
 from sandbox.page.page import ROOT, Page, View, partial
 from sandbox.page.tree import tree
+from sandbox.veil import Veil
 
 if TYPE_CHECKING:
     from translators.forwarding.outbox import Delivery
@@ -83,7 +84,9 @@ class Journeys:
                 name = str(delivery.event.get("messageId"))
                 ways.setdefault((handle, name), {})[read(delivery.vendor).title] = _way(delivery)
         for place, one in few:
-            yield {**_row(one), "ways": ways.get(place, {})}
+            source = self._accounts.find(one.exchange.vendor, one.exchange.account)
+            assert source is not None
+            yield {**_row(one, Veil([source.key])), "ways": ways.get(place, {})}
 
 
 def _way(delivery: Delivery) -> str:
@@ -93,13 +96,13 @@ def _way(delivery: Delivery) -> str:
     return "pending" if delivery.outcome is None else type(delivery.outcome).__name__.lower()
 
 
-def _row(seen: Seen) -> dict[str, Any]:
+def _row(seen: Seen, veil: Veil) -> dict[str, Any]:
     return {
         "at": _path(seen),
         "time": iso(seen.exchange.at),
-        "event": seen.event,
-        "name": seen.name,
-        "customer": seen.customer,
+        "event": veil.text(seen.event),
+        "name": veil.node(seen.name),
+        "customer": veil.node(seen.customer),
         "outcome": seen.outcome,
     }
 

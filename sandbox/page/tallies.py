@@ -30,10 +30,10 @@ class Tallies:
         if tally is not None and changes == ledger.changes:
             return tally
         changes, tally = ledger.changes, Tally(of)
+        tally.close()  # before others have a turn: totals and entries are of one moment
         entries = ledger.entries()
         while few := list(islice(entries, CHUNK)):
             tally.add(few)
             await asyncio.sleep(0)
-        tally.close()
         self._kept[ledger] = changes, tally
         return tally

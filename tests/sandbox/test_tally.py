@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from contracts.reader import read_folder
 from sandbox.account import Account
 from sandbox.ledger import BILLED, Ledger
 from sandbox.page.chart import BARS, chart
+from sandbox.page.tallies import CHUNK, Tallies
 from sandbox.reply import Effects, Outcome, Usage
 from sandbox.tally import Tally, name
 from tests.acme import HERE, NOW
@@ -28,6 +30,23 @@ usages = st.builds(
     unbilled=st.sampled_from([None, None, "acme.unmatched"]),
 )
 blocks = st.tuples(st.sampled_from(WORDS), st.lists(usages, min_size=1, max_size=4))
+
+
+def test_what_comes_while_it_is_read_is_in_all_of_it_or_in_none() -> None:
+    def some(event: str) -> Usage:
+        return Usage(event=event, customer="acme", meter="calls", quantity=1)
+
+    account = of([("accepted", [some(f"e{n}")]) for n in range(CHUNK + 10)], 10 * CHUNK)
+
+    async def read() -> Tally:
+        reading = asyncio.ensure_future(Tallies().of(account))
+        await asyncio.sleep(0)
+        account.ledger.record(CHUNK + 11, NOW, Effects("accepted", [some("late")], None))
+        return await reading
+
+    (cell,) = asyncio.run(read()).cells.values()
+    (total,) = cell.totals
+    assert total.events == cell.outcomes["accepted"] == CHUNK + 10
 
 
 def of(happened: list[tuple[Outcome, list[Usage]]], kept: int = 1_000) -> Account:

@@ -89,6 +89,21 @@ def test_dead_letters_are_told_tried_again_and_let_go_of(post: Post) -> None:
     assert until(lambda: post.outcomes() == {"m1": "delivered", "m2": "delivered"})
 
 
+def test_no_key_is_told_wherever_an_event_has_it(post: Post) -> None:
+    key = "a-write-key-in-a-payload"
+    post.orb("faults", key, kind="status", status=400, times=None)
+    sent = {**EVENT, "event": f"of {key}", "userId": key, "properties": {"said": f"it is {key}."}}
+    post.http.post("/segment/v1/track", json=sent, auth=(key, "")).raise_for_status()
+    (letter,) = post.until(1)
+    at = f"{letter['vendor']}/{letter['number']}"
+    paths = ("", f"/{at}")
+    shown = [f"{where}{path}" for where in (LETTERS, PAGE) for path in paths]
+    shown += ["/_meterbox/page/journeys", f"/_meterbox/accounts/segment/{key}/deliveries"]
+    for path in shown:
+        told = post.http.get(path)
+        assert (told.status_code, key in told.text) == (200, False), path
+
+
 def test_an_event_that_is_nested_deeply_is_told_as_others_are(post: Post) -> None:
     """As deep as a source takes it: the answers have it inside of others."""
     deep: Any = 1
