@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from sandbox.app import Options, create_app
+from sandbox.app import Options, Sandbox, create_app
 from sandbox.deliveries import Destination
 from sandbox.proving.intake import source
 from sandbox.server import Server, listen
@@ -41,7 +41,18 @@ def forward(order: Order, line: Connection) -> None:
 
 async def _forward(order: Order, line: Connection) -> None:
     outbox = SqliteOutbox(order.outbox)
-    sandbox = create_app(
+    sandbox = _source(order, outbox)
+    server = Server(sandbox, leaving=sandbox.leave)
+    listening = listen("127.0.0.1", 0)
+    _heed(line, outbox, server)
+    line.send(listening.getsockname()[1])  # whoever asks before it serves waits for it
+    await server.serve(sockets=[listening])
+    await outbox.close()
+
+
+def _source(order: Order, outbox: SqliteOutbox) -> Sandbox:
+    """The source, and the forwarder of what it accepts."""
+    return create_app(
         Options(
             vendors=[source()],
             destinations=order.destinations,
@@ -52,12 +63,15 @@ async def _forward(order: Order, line: Connection) -> None:
             scale=order.scale,
         )
     )
-    server = Server(sandbox, leaving=sandbox.leave)
+
+
+def _heed(line: Connection, outbox: SqliteOutbox, server: Server) -> None:
+    """Do what the line says, as it says it."""
+    loop = asyncio.get_running_loop()
+    telling: set[asyncio.Task[None]] = set()
 
     async def tell() -> None:
         line.send(await outbox.waiting())
-
-    telling: set[asyncio.Task[None]] = set()
 
     def hear() -> None:
         try:
@@ -65,15 +79,11 @@ async def _forward(order: Order, line: Connection) -> None:
         except EOFError:  # who started this process is gone
             told = STOP
         if told == WAITING:
-            task = asyncio.create_task(tell())
+            task = loop.create_task(tell())
             telling.add(task)
             task.add_done_callback(telling.discard)
         else:
-            asyncio.get_running_loop().remove_reader(line.fileno())
+            loop.remove_reader(line.fileno())
             server.should_exit = True
 
-    listening = listen("127.0.0.1", 0)
-    asyncio.get_running_loop().add_reader(line.fileno(), hear)
-    line.send(listening.getsockname()[1])  # whoever asks before it serves waits for it
-    await server.serve(sockets=[listening])
-    await outbox.close()
+    loop.add_reader(line.fileno(), hear)

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from sandbox.clock import iso
 from sandbox.readiness.circumstances import circumstances, of_a_repeat, refusing
 from sandbox.readiness.gaps import each, gap, of_rule
+from sandbox.readiness.patience import Wait, waits
 from sandbox.readiness.policy import Policy
 from sandbox.readiness.run import Run
 from sandbox.readiness.stories import Story
@@ -16,7 +18,7 @@ from sandbox.reports.model import Finding, Level
 __all__ = ["QUESTIONS", "Answer"]
 
 SHOWN = 5
-"""Meters that are named."""
+"""Meters, or waits, that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +148,22 @@ def throttling(run: Run, _: Policy) -> Answer:
     return Answer(f"{len(hit):,} events were answered 429 and came again", found)
 
 
+def patience(run: Run, _: Policy) -> Answer:
+    """Did events come again no earlier than Retry-After said?"""
+    asked = list(waits(run.stories))
+    known = [wait for wait in asked if wait.told]
+    if not known:
+        stood = "the clock stood still where one did" if asked else "no answer to one said it"
+        return Answer(f"not exercised: {stood}", arises=False)
+    early = [wait for wait in known if not wait.kept]
+    fix = (
+        "wait until then before the next try; where waits were made shorter on purpose, say so: "
+        'waived = { retry-after = "..." }.'
+    )
+    found = [gap(_too_early(early), fix)] if early else []
+    return Answer(f"{len(known) - len(early):,} of {len(known):,} waits were kept", found)
+
+
 def keys(run: Run, _: Policy) -> Answer:
     """Does an event keep its key when it is sent again?"""
     why = "events came again under another key after they failed"
@@ -212,6 +230,7 @@ QUESTIONS: Mapping[str, Question] = {
     "late": late,
     "lost-replies": lost_replies,
     "throttling": throttling,
+    "retry-after": patience,
     "keys": keys,
     "billed-once": once,
     "conserved": conserved,
@@ -236,6 +255,15 @@ def _renamed_events(run: Run) -> list[tuple[list[Story], Story]]:
         if story.sights[-1].failed:
             failed.setdefault(first.content, []).append(story)
     return found
+
+
+def _too_early(early: Sequence[Wait]) -> str:
+    shown = ", ".join(
+        f"{wait.story.name} at {iso(wait.came)} and not at {iso(wait.until)}"
+        for wait in early[:SHOWN]
+    )
+    more = f", and {len(early) - SHOWN:,} more" if len(early) > SHOWN else ""
+    return f"{len(early):,} events came again before the time that they were told: {shown}{more}."
 
 
 def _by_rule(stories: Iterable[Story]) -> dict[str, list[Story]]:

@@ -18,10 +18,13 @@ from sandbox.account import Account
 from sandbox.app import Options, Sandbox, create_app
 from sandbox.cli.main import commands
 from sandbox.faults import Fault
+from sandbox.journal import Exchange
+from sandbox.lint.usage import Usage as Seen
+from sandbox.readiness.patience import waits
 from sandbox.readiness.policy import BadPolicy, Policy
-from sandbox.readiness.stories import Story
+from sandbox.readiness.stories import Sight, Story
 from sandbox.readiness.verdict import ASKED
-from sandbox.reply import Usage
+from sandbox.reply import Reply, Request, Usage
 from sandbox.server import Running
 from sandbox.snapshot import take
 
@@ -257,6 +260,67 @@ def test_each_gap_is_a_no_with_its_reason(
     errors = [finding for finding in check["findings"] if finding["level"] == "error"]
     assert any(why in f"{finding['rule']} {finding['message']}" for finding in errors), errors
     assert all(finding["fix"] for finding in errors)
+
+
+def told_to_wait(came: timedelta) -> Step:
+    """Told to wait for half a minute, the event comes again after so long."""
+
+    def step(client: orb.Orb, account: Account) -> None:
+        account.faults.add(Fault("status", endpoint="ingest", status=503, retry_after=30))
+        with pytest.raises(orb.InternalServerError):
+            ingest(client, event("told"))
+        account.clock.advance(came)
+        ingest(client, event("told"))
+
+    return step
+
+
+@pytest.mark.parametrize(
+    ("steps", "verdict", "why"),
+    [
+        ([], "skipped", "not exercised: no answer to one said it"),
+        ([timedelta()], "skipped", "not exercised: the clock stood still where one did"),
+        ([timedelta(seconds=30)], "passed", "1 of 1 waits were kept"),
+        ([timedelta(), timedelta(seconds=31)], "passed", "1 of 1 waits were kept"),
+        ([timedelta(seconds=29), timedelta(seconds=30)], "failed", "1 of 2 waits were kept"),
+    ],
+)
+def test_what_comes_again_before_the_time_it_was_told_is_a_no(
+    record: Callable[[list[Step]], Path], steps: list[timedelta], verdict: str, why: str
+) -> None:
+    told = ready(record([customer, *map(told_to_wait, steps)]), "--report", "json")
+    checks = {check["group"]: check for check in json.loads(told.stdout)["checks"]}
+    check = checks["retry-after"]
+    assert (check["verdict"], check["detail"]) == (verdict, why)
+    messages = [finding["message"] for finding in check["findings"]]
+    assert messages == (
+        [
+            "1 events came again before the time that they were told: told (api_calls of acme) at "
+            "2026-01-15T12:00:29.000Z and not at 2026-01-15T12:00:30.000Z."
+        ]
+        if verdict == "failed"
+        else []
+    )
+
+
+@pytest.mark.parametrize(("came", "kept"), [(9, False), (9.95, True), (10, True)])
+@pytest.mark.parametrize("header", ["10", "Thu, 15 Jan 2026 12:00:10 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_wait_is_told_in_seconds_or_as_a_date(
+    status: int, header: str, came: float, kept: bool
+) -> None:
+    def tried(number: int, after: float, reply: Reply) -> Sight:
+        at, request = NOON + timedelta(seconds=after), Request("POST", "/v1/ingest")
+        exchange = Exchange(number, "orb", "h", at, "ingest", request, reply, (), ())
+        return Sight(exchange, Seen("r", 1, "$", "k", None, "acme", "call", None, None, {}, ""))
+
+    busy = Reply(status, headers=((b"Retry-After", header.encode()),))
+    tries = [tried(1, 0, busy), tried(1, 0, busy), tried(2, came, Reply(200))]
+    (wait,) = waits([Story("k", tries)])
+    assert (wait.until, wait.kept) == (NOON + timedelta(seconds=10), kept)
+    assert not list(waits([Story("k", tries[:2])]))
+    odd = tried(1, 0, Reply(500, headers=busy.headers))
+    assert not list(waits([Story("k", [odd, tries[2]])]))
 
 
 def test_what_comes_again_under_another_key_is_billed_twice(
