@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -13,11 +14,11 @@ from threading import Lock
 from contracts.model import MeterboxError
 from sandbox.proving.child import STOP, WAITING, Order
 
-__all__ = ["Ended", "Forward", "Keeper"]
+__all__ = ["Ended", "Forward", "Keeper", "Unstarted"]
 
 Forward = Callable[[Order, Connection], None]
 WARM = "sandbox.proving.warm"
-PATIENCE = 30.0
+PATIENCE = 60.0
 """Seconds in which a forwarder starts, or ends when it is told to."""
 
 
@@ -26,6 +27,16 @@ class Ended(MeterboxError):
 
     def __init__(self, code: int | None) -> None:
         super().__init__(f"The forwarder ended by itself, with exit code {code}.")
+
+
+class Unstarted(MeterboxError):
+    """The forwarder did not say where it is, and is not waited for any longer."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The forwarder has not started within {PATIENCE:g} s: the machine is too busy for it. "
+            "Prove it again when there is less to do."
+        )
 
 
 class Keeper:
@@ -121,14 +132,15 @@ class Keeper:
         )
         self._process.start()
         theirs.close()
-        if await self._readable(self._line, PATIENCE):
-            try:
-                self._port = self._line.recv()
-            except EOFError:
-                return  # it ended: its keeper will see
-            self._up.set()
-            with self._lock:
-                self._killable = True
+        if not await self._readable(self._line, PATIENCE):
+            raise Unstarted
+        try:
+            self._port = self._line.recv()
+        except EOFError:
+            return  # it ended: its keeper will see
+        self._up.set()
+        with self._lock:
+            self._killable = True
 
     async def _until_up(self) -> None:
         assert self._keeping is not None
@@ -147,12 +159,14 @@ class Keeper:
             pass
 
     async def _within(self, descriptor: int, seconds: float) -> bool:
-        loop, ready = asyncio.get_running_loop(), asyncio.Event()
-        loop.add_reader(descriptor, ready.set)
+        # Under a number of its own: a line may be closed meanwhile, and its number go to another.
+        loop, ready, own = asyncio.get_running_loop(), asyncio.Event(), os.dup(descriptor)
+        loop.add_reader(own, ready.set)
         try:
             await asyncio.wait_for(ready.wait(), seconds)
         except TimeoutError:
             return False
         finally:
-            loop.remove_reader(descriptor)
+            loop.remove_reader(own)
+            os.close(own)
         return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from multiprocessing.connection import Connection
+from time import sleep
 from typing import Any
 
 from sandbox.proving.child import Order, forward
@@ -10,7 +11,7 @@ from translators.forwarding.outbox import Delivery
 from translators.forwarding.route import Route
 from translators.forwarding.sqlite import SqliteOutbox
 
-__all__ = ["acking_early", "ended", "making_new_keys", "planted_key"]
+__all__ = ["acking_early", "deaf", "ended", "making_new_keys", "mute", "planted_key"]
 
 
 def planted_key(opened: Any) -> Any:
@@ -46,3 +47,14 @@ def acking_early(order: Order, line: Connection) -> None:
 
 def ended(_: Order, __: Connection) -> None:
     raise SystemExit(3)
+
+
+def deaf(_: Order, line: Connection) -> None:
+    """Says where it is, and never answers anything."""
+    line.send(1)
+    sleep(600)
+
+
+def mute(_: Order, __: Connection) -> None:
+    """Does not even say where it is."""
+    sleep(600)
