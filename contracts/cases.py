@@ -178,7 +178,7 @@ def _differing(expected: Mapping[str, Any], actual: Any, path: str) -> Iterator[
         else:
             yield Difference(f"{path}.{key}", "is missing", wanted[key])
     if wanted is expected:
-        for key in actual.keys() - wanted.keys():
+        for key in [key for key in actual if key not in wanted]:
             yield Difference(f"{path}.{key}", f"unexpected {actual[key]!r}", None, actual[key])
 
 

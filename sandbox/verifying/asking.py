@@ -40,7 +40,10 @@ class Answer:
 
     def json(self) -> Any:
         """The body as JSON. Raises ValueError."""
-        return json.loads(self.body)
+        try:
+            return json.loads(self.body)
+        except RecursionError as fault:
+            raise ValueError("is nested too deeply") from fault
 
 
 def asked(contract: Contract, key: str, request: Mapping[str, Any]) -> Asked:

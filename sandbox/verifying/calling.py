@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from types import TracebackType
@@ -21,6 +22,7 @@ from translators.forwarding.trust import trust
 __all__ = ["Caller", "Routes", "Unreachable", "addresses", "forgetful", "shown"]
 
 TIMEOUT = 10.0
+PASSWORD = re.compile(r"//\S*@")
 
 
 class Unreachable(MeterboxError):
@@ -41,15 +43,26 @@ def addresses(
     found: dict[str, str] = {}
     for text in given:
         path, separator, url = text.partition("=") if text.startswith("/") else ("", "", text)
-        at = urlsplit(url)
-        if at.scheme not in ("http", "https") or not at.hostname or at.query or at.fragment:
+        if not _is_address(url):
             example = "an address such as http://127.0.0.1:4020, or /path=http://..."
-            raise BadValue(option, text, example)
+            raise BadValue(option, PASSWORD.sub("//", text), example)
         # A case's paths begin where the vendor's own documentation has them begin.
         found[path] = url.rstrip("/").removesuffix(contract.base)
     if "" not in found:
-        raise BadValue(option, " ".join(given), "also an address for all other paths")
+        raise BadValue(
+            option, PASSWORD.sub("//", " ".join(given)), "also an address for all other paths"
+        )
     return found
+
+
+def _is_address(url: str) -> bool:
+    try:
+        at = urlsplit(url)
+        whole = at.port is None or at.port > 0
+    except ValueError:
+        return False
+    within = bool(at.hostname) and not (at.query or at.fragment)
+    return whole and within and at.scheme in ("http", "https")
 
 
 def shown(url: str) -> str:

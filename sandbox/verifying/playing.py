@@ -128,10 +128,32 @@ class Player:
             message = f"{answer.status} is no status that {endpoint.name} is known to answer"
             yield Difference("status", f"{message}: {known}", None, answer.status)
             return
-        schema = endpoint.responses[answer.status]
-        if schema is not None:
-            for found in violations(answer.json(), schema, rule=endpoint.rule):
-                yield Difference(found.path, found.message, None, found.value)
+        if answer.body:
+            yield from _labelled(answer, endpoint)
+        yield from _misshapen(answer, endpoint)
+
+
+def _misshapen(answer: Answer, endpoint: Endpoint) -> Iterator[Difference]:
+    schema = endpoint.responses[answer.status]
+    if schema is None:
+        return
+    try:
+        told = answer.json()
+    except ValueError:
+        got = answer.text[:200]
+        yield Difference("$", f"expected JSON, got {got!r}", None, got)
+        return
+    for found in violations(told, schema, rule=endpoint.rule):
+        yield Difference(found.path, found.message, None, found.value)
+
+
+def _labelled(answer: Answer, endpoint: Endpoint) -> Iterator[Difference]:
+    """Where an answer is of another media type; its parameters do not count."""
+    wanted = endpoint.answers.get(answer.status)
+    given = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if wanted and given != wanted.partition(";")[0]:
+        message = f"expected {wanted!r}, got {given!r}"
+        yield Difference("header content-type", message, wanted, given)
 
 
 def _kept(answer: Any, wanted: Mapping[str, str], at: str) -> dict[str, str]:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from contracts.cases import Case
+from contracts.model import Contract
 from sandbox.clock import parse
+from sandbox.veil import Veil
 from sandbox.verifying.asking import Answer, Asked
 from sandbox.verifying.target import Act, NotComparable, Target
-from sandbox.verifying.transcript import Entry, Transcript, hidden
+from sandbox.verifying.transcript import NO_TEXT, Entry, Transcript, noted, veil_over
 
 __all__ = ["Recorded", "Recorder"]
 
 CUT = "bytes left out)"
+LEFT_OUT = re.compile(r"\S*… ?\(\d+[^)]*\)")
+ASKED = ("method", "path", "query", "body")
+NAME = "key-of-a-transcript"
 
 
 class Recorder:
@@ -23,8 +29,9 @@ class Recorder:
 
     unsteady: frozenset[str] = frozenset()
 
-    def __init__(self, transcript: Transcript) -> None:
-        self._transcript = transcript
+    def __init__(self, transcript: Transcript, contract: Contract) -> None:
+        self._transcript, self._key = transcript, contract.key(NAME)
+        self._veil = veil_over(contract, self._key)
 
     def receive(self, case: Case) -> Target:
         line = self._transcript.cases.get(case.name)
@@ -32,7 +39,8 @@ class Recorder:
             raise NotComparable("was not recorded")
         if line["verdict"] == "not comparable":
             raise NotComparable(line["why"])
-        return Recorded(line, sandbox=self._transcript.head["sandbox"])
+        sandbox = self._transcript.head["sandbox"]
+        return Recorded(line, self._key, self._veil, sandbox=sandbox)
 
     def see_off(self, target: Target) -> None:
         """There is nothing to be left behind."""
@@ -41,10 +49,8 @@ class Recorder:
 class Recorded:
     """What was asked and answered in one case; asked again, it answers the same, in order."""
 
-    key = "recorded"
-
-    def __init__(self, line: Mapping[str, Any], *, sandbox: bool) -> None:
-        self.run, self.sandbox = line["run"], sandbox
+    def __init__(self, line: Mapping[str, Any], key: str, veil: Veil, *, sandbox: bool) -> None:
+        self.key, self.run, self.sandbox, self._veil = key, line["run"], sandbox, veil
         self._left = deque[Entry](line["entries"])
         self._at = self._now = parse(line["at"])
 
@@ -58,11 +64,10 @@ class Recorded:
 
     def ask(self, request: Asked, expected: int | None) -> Answer:
         entry = self._next("asked")
-        told, answered = entry["asked"], entry["answered"]
-        same = told["path"] == request.path or hidden(told["path"])
-        if told["method"] != request.method or not same:
+        told, answered, now = entry["asked"], entry["answered"], noted(request, self._veil)
+        if any(_plain(told[name]) != _plain(now[name]) for name in ASKED):
             raise _changed()
-        if answered["body"].endswith(CUT):
+        if answered["body"].endswith((CUT, NO_TEXT)):
             raise NotComparable("was answered more than is recorded")
         return Answer(answered["status"], answered["headers"], answered["body"].encode())
 
@@ -76,6 +81,11 @@ class Recorded:
         if not self._left or kind not in self._left[0]:
             raise _changed()
         return self._left.popleft()
+
+
+def _plain(text: str) -> str:
+    """A text of a transcript but for what is left out of it, and beside that."""
+    return LEFT_OUT.sub("…", text)
 
 
 def _changed() -> NotComparable:

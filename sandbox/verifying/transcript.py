@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -26,10 +26,22 @@ from sandbox.veil import Veil
 from sandbox.verifying.asking import Answer, Asked
 from sandbox.verifying.target import Act, Target
 
-__all__ = ["Entry", "NoTranscript", "Recording", "Transcript", "Writer", "hidden", "veil_over"]
+__all__ = [
+    "NO_TEXT",
+    "Entry",
+    "NoTranscript",
+    "Recording",
+    "Transcript",
+    "Writer",
+    "hidden",
+    "noted",
+    "veil_over",
+]
 
 VERSION = 1
 KIND = "meterbox transcript"
+NO_TEXT = " bytes that are no text)"
+HEAD = {"version", "vendor", "target", "sandbox", "live", "at"}
 Entry = Mapping[str, Any]
 
 
@@ -62,7 +74,8 @@ class Writer:
         self, file: Path, contract: Contract, where: str, *, sandbox: bool, live: bool
     ) -> None:
         try:
-            self._stream: IO[str] = file.open("w", encoding="utf-8")
+            # Half a character is written as JSON escapes it.
+            self._stream: IO[str] = file.open("w", encoding="utf-8", errors="backslashreplace")
         except OSError as fault:
             why = f"cannot be written: {fault.strerror or fault}"
             raise MeterboxError(f"{file}: {why}.") from fault
@@ -107,7 +120,7 @@ class Recording:
     def ask(self, request: Asked, expected: int | None) -> Answer:
         began = monotonic()
         answer = self.target.ask(request, expected)
-        told = {"asked": self._asked(request), "answered": self._answered(answer)}
+        told = {"asked": noted(request, self.veil), "answered": self._answered(answer)}
         self._note({**told, "milliseconds": round((monotonic() - began) * 1000, 1)})
         return answer
 
@@ -119,29 +132,33 @@ class Recording:
     def _note(self, entry: Entry) -> None:
         self.entries.append({"now": self._now.isoformat(), **entry})
 
-    def _asked(self, request: Asked) -> Entry:
-        query = urlencode(request.query, doseq=True) if request.query else ""
-        return {
-            "method": request.method,
-            "path": self.veil.path(request.path),
-            "query": self.veil.query(query),
-            "headers": self._headers(request.headers),
-            "body": self._body(request.body or b""),
-        }
-
     def _answered(self, answer: Answer) -> Entry:
-        headers = self._headers(answer.headers)
-        return {"status": answer.status, "headers": headers, "body": self._body(answer.body)}
+        headers, body = _headers(answer.headers, self.veil), _body(answer.body, self.veil)
+        return {"status": answer.status, "headers": headers, "body": body}
 
-    def _headers(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return self.veil.headers({k.encode(): v.encode() for k, v in headers.items()})
 
-    def _body(self, body: bytes) -> str:
-        try:
-            body.decode()
-        except UnicodeDecodeError:
-            return f"…({len(body)} bytes that are no text)"  # in which a key might be packed
-        return self.veil.body(body)
+def noted(request: Asked, veil: Veil) -> Entry:
+    """A request as a transcript has it."""
+    query = urlencode(request.query, doseq=True) if request.query else ""
+    return {
+        "method": request.method,
+        "path": veil.path(request.path),
+        "query": veil.query(query),
+        "headers": _headers(request.headers, veil),
+        "body": _body(request.body or b"", veil),
+    }
+
+
+def _headers(headers: Mapping[str, str], veil: Veil) -> dict[str, str]:
+    return veil.headers({k.encode(): v.encode() for k, v in headers.items()})
+
+
+def _body(body: bytes, veil: Veil) -> str:
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return f"…({len(body)}{NO_TEXT}"  # in which a key might be packed
+    return veil.body(body)
 
 
 @dataclass(frozen=True)
@@ -155,9 +172,9 @@ class Transcript:
     def read(cls, file: Path, contract: Contract) -> Transcript:
         """Raises NoTranscript."""
         try:
-            lines = list(_lines(file.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError) as fault:
-            raise NoTranscript(file, getattr(fault, "strerror", None) or fault) from fault
+            lines = _lines(file.read_bytes())
+        except OSError as fault:
+            raise NoTranscript(file, fault.strerror or fault) from fault
         if not lines or lines[0].get("kind") != KIND:
             raise NoTranscript(file, "is no transcript of ours")
         head = lines[0]
@@ -165,20 +182,30 @@ class Transcript:
             raise NoTranscript(file, f"is of version {head.get('version')}, and we read {VERSION}")
         if head["vendor"] != contract.vendor:
             raise NoTranscript(file, f"is of {head['vendor']}, not of {contract.vendor}")
-        return cls(head, {line["case"]: line for line in lines[1:] if "case" in line})
+        for number, line in enumerate(lines, 1):
+            if not (_is_case(line) if number > 1 else head.keys() >= HEAD):
+                raise NoTranscript(file, f"line {number} is damaged")
+        return cls(head, {line["case"]: line for line in lines[1:]})
 
     @property
     def at(self) -> datetime:
         return parse(self.head["at"])
 
 
-def _lines(text: str) -> Iterator[dict[str, Any]]:
-    """The lines that were written whole."""
-    for line in text.splitlines():
-        try:
-            told = json.loads(line)
-        except ValueError:
-            return
-        if not isinstance(told, dict):
-            return
-        yield told
+def _lines(text: bytes) -> list[dict[str, Any]]:
+    """The lines; one that is no object of JSON is an empty one, but the last is left out then."""
+    *lines, last = map(_line, text.split(b"\n"))
+    return [*lines, last] if last else lines
+
+
+def _line(text: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(text)
+    except ValueError:
+        return {}
+    return told if isinstance(told, dict) else {}
+
+
+def _is_case(line: Entry) -> bool:
+    left_out = line.get("verdict") == "not comparable"
+    return line.keys() >= ({"case", "why"} if left_out else {"case", "verdict", "run", "at"})

@@ -52,7 +52,7 @@ def recalled(contract: Contract, file: Path) -> Visit:
     """A transcript is asked. Raises NoTranscript."""
     told = Transcript.read(file, contract)
     where = f"{told.head['target']}, as recorded on {told.head['at'][:10]},"
-    return Visit(Recorder(told), where, told.head["live"])
+    return Visit(Recorder(told, contract), where, told.head["live"])
 
 
 @contextmanager

@@ -67,6 +67,7 @@ def test_what_fits_differs_nowhere(expected: Any, actual: Any) -> None:
         ({"a": 1}, [], ["$: expected an object, got []"]),
         ({"a": {"b": 1}}, {"a": {}}, ["$.a.b: is missing"]),
         ({"a": 1}, {"a": 1, "b": 2}, ["$.b: unexpected 2"]),
+        ({}, dict.fromkeys("hgfedcba", 0), [f"$.{name}: unexpected 0" for name in "hgfedcba"]),
         ({"$contains": {"a": 1}}, {"b": 1}, ["$.a: is missing"]),
         ({"$pattern": r"\d"}, "42", ["$: '42' does not match '\\\\d'"]),
         ({"$pattern": r"\d"}, 4, ["$: 4 does not match '\\\\d'"]),

@@ -80,6 +80,31 @@ def test_an_answer_is_held_to_the_case_and_to_the_contract(indoors: Indoors) -> 
 
 
 @pytest.mark.parametrize(
+    ("media", "body", "told"),
+    [
+        ("text/html", b"<h1>Well</h1>", "$: expected JSON, got '<h1>Well</h1>'"),
+        ("application/json", b"", "$: expected JSON, got ''"),
+        ("application/json", b"[" * 100_000, "$: expected JSON, got '[[[["),
+        ("text/html", None, "header content-type: expected 'application/json', got 'text/html'"),
+    ],
+)
+def test_an_answer_of_another_form_than_the_contracts_differs(
+    indoors: Indoors, media: str, body: bytes | None, told: str
+) -> None:
+    """Also where the case has nothing but a status."""
+
+    class Odd(Room):
+        def ask(self, request: Asked, expected: int | None) -> Answer:
+            given = super().ask(request, expected)
+            text = given.body if body is None else body
+            return replace(given, body=text, headers={"content-type": media})
+
+    case = replace(CASES["customer-create"], response={"status": 201}, findings=None, totals=None)
+    found = PLAYER.play(case, Odd(indoors, read("orb"), uuid.uuid4().hex, "run1"))
+    assert [str(one) for one in found if str(one).startswith(told)] != []
+
+
+@pytest.mark.parametrize(
     ("step", "told"),
     [
         ({"status": 418}, ["given[1] status"]),

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from contracts.cases import NOW
 from contracts.reader import read
+from sandbox.server import Running
 from sandbox.verifying.asking import Answer, Asked
-from sandbox.verifying.target import Target
-from sandbox.verifying.transcript import NoTranscript, Recording, Transcript, veil_over
+from sandbox.verifying.recorded import Recorded
+from sandbox.verifying.target import NotComparable, Target
+from sandbox.verifying.transcript import NoTranscript, Recording, Transcript, Writer, veil_over
 from tests.sandbox.verifying.conftest import Verify
 
 KEY = "orb_test_Zq7vB2xN8kLp"
@@ -130,6 +134,82 @@ def test_a_case_that_is_another_by_now_is_not_comparable(
 
 
 @pytest.mark.parametrize(
+    ("was", "now"),
+    [('\\"name\\":', '\\"nmae\\":'), ('"query": ""', '"query": "limit=1"')],
+)
+def test_another_body_or_query_than_was_asked_is_not_comparable(
+    meterbox: Verify, orb_url: str, tmp_path: Path, was: str, now: str
+) -> None:
+    file, only = tmp_path / "t.ndjson", ("--only", "metric-create", "--only", "customer-create")
+    asked = ("verify", "orb", "--base-url", orb_url, *only, "--transcript", file)
+    assert meterbox(*asked).exit_code == 0
+    assert was in file.read_text()
+    file.write_text(file.read_text().replace(was, now))
+    again = meterbox("verify", "orb", "--against", file, *only)
+    assert "0 match, 0 differ, 2 are not comparable" in again.stdout
+
+
+def test_what_has_a_key_left_out_is_asked_again(
+    meterbox: Verify, server: Running, tmp_path: Path
+) -> None:
+    """In header, path and body: all of a vendor's cases are judged as they were then."""
+    file = tmp_path / "t.ndjson"
+    asked = ("verify", "segment", "--base-url", f"{server.url}/segment")
+    done = meterbox(*asked, "--transcript", file)
+    again = meterbox("verify", "segment", "--against", file)
+    assert (done.exit_code, again.exit_code) == (0, 0)
+    assert re.findall(r"\d+ match.*", again.stdout) == re.findall(r"\d+ match.*", done.stdout)
+
+
+def test_an_answer_of_which_nothing_is_recorded_is_not_comparable() -> None:
+    entry = {
+        "now": NOW.isoformat(),
+        "asked": {"method": "GET", "path": "/v1/ping", "query": "", "headers": {}, "body": ""},
+        "answered": {"status": 200, "headers": {}, "body": "…(3 bytes that are no text)"},
+    }
+    line = {"run": "r", "at": NOW.isoformat(), "entries": [entry]}
+    target = Recorded(line, KEY, veil_over(read("orb"), KEY), sandbox=False)
+    with pytest.raises(NotComparable, match="was answered more than is recorded"):
+        target.ask(Asked("GET", "/v1/ping", None, {}, None), 200)
+
+
+HEAD = {
+    "kind": "meterbox transcript",
+    "version": 1,
+    "vendor": "orb",
+    "target": "http://x",
+    "sandbox": False,
+    "live": False,
+    "at": "2026-01-15T12:00:00Z",
+}
+
+
+def test_whatever_an_answer_says_its_line_is_one_line(tmp_path: Path) -> None:
+    """Unicode has more ends of lines than JSON lines have, and halves of characters."""
+    with Writer(tmp_path / "t", read("orb"), "http://x", sandbox=False, live=False) as writer:
+        for name, text in (("a", "\u2028\x85\x0c"), ("b", "\ud83d"), ("c", "c")):
+            writer.write({"case": name, "verdict": "not comparable", "why": text})
+    told = Transcript.read(tmp_path / "t", read("orb")).cases
+    assert [told[name]["why"] for name in told] == ["\u2028\x85\x0c", "\ud83d", "c"]
+
+
+def test_a_line_that_was_not_written_whole_ends_a_transcript(tmp_path: Path) -> None:
+    line = json.dumps({"case": "a", "verdict": "not comparable", "why": "b"})
+    (tmp_path / "t").write_text(f"{json.dumps(HEAD)}\n{line}\n{line[:20]}")
+    assert [*Transcript.read(tmp_path / "t", read("orb")).cases] == ["a"]
+
+
+@pytest.mark.parametrize(
+    "damage", ["{", "[]", '{"case": "b"}', '{"case": "b", "verdict": "match"}']
+)
+def test_a_damaged_line_is_told_and_not_taken_for_the_end(tmp_path: Path, damage: str) -> None:
+    line = json.dumps({"case": "a", "verdict": "not comparable", "why": "b"})
+    (tmp_path / "t").write_text(f"{json.dumps(HEAD)}\n{line}\n{damage}\n{line}\n")
+    with pytest.raises(NoTranscript, match="t: line 3 is damaged. Record one with"):
+        Transcript.read(tmp_path / "t", read("orb"))
+
+
+@pytest.mark.parametrize(
     ("text", "why"),
     [
         ("", "is no transcript of ours"),
@@ -139,6 +219,7 @@ def test_a_case_that_is_another_by_now_is_not_comparable(
             '{"kind": "meterbox transcript", "version": 1, "vendor": "kana"}\n',
             "is of kana, not of orb",
         ),
+        ('{"kind": "meterbox transcript", "version": 1, "vendor": "orb"}\n', "line 1 is damaged"),
     ],
 )
 def test_a_file_that_is_no_transcript_is_told(tmp_path: Path, text: str, why: str) -> None:

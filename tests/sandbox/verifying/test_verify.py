@@ -158,6 +158,10 @@ def test_live_keys_are_refused_and_a_guess_can_be_overruled() -> None:
     ("arguments", "said"),
     [
         (["--base-url", "nowhere"], "is not an address such as http://127.0.0.1:4020"),
+        (["--base-url", "http://127.0.0.1:none"], "is not an address such as"),
+        (["--base-url", "http://[::1"], "is not an address such as"),
+        (["--base-url", "http://u:s3cret@x?y=1"], "'http://x?y=1' is not an address such as"),
+        (["--base-url", "/v1=http://u:s3cret@x"], "'/v1=http://x' is not also an address"),
         (["--base-url", "/v1=http://127.0.0.1:1"], "also an address for all other paths"),
         (["--base-url", "http://127.0.0.1:1"], "a key of a test account"),
         (["--base-url", "http://127.0.0.1:1", *KEY, "--only", "ingest-one"], "No answer from"),
@@ -172,6 +176,7 @@ def test_wrong_use_is_told_in_a_line(meterbox: Verify, arguments: list[str], sai
     assert done.exit_code == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr
+    assert "s3cret" not in done.stderr
 
 
 def test_a_sandbox_whose_control_api_is_closed_says_how_to_open_it(
