@@ -12,7 +12,7 @@ from typing import Any
 
 from contracts.model import MeterboxError
 
-__all__ = ["INTERRUPTED", "NotRun", "run"]
+__all__ = ["INTERRUPTED", "NotRun", "in_order", "run"]
 
 INTERRUPTED = 130
 LOOK = 0.2
@@ -22,6 +22,7 @@ FORWARDED = tuple(
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2")
     if hasattr(signal, name)
 )
+ENDING = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 BY_TERMINAL = (signal.SIGINT, getattr(signal, "SIGQUIT", signal.SIGINT))
 """Which a terminal sends to everybody before it, so that nobody need pass them on."""
 
@@ -90,6 +91,27 @@ def run(command: Sequence[str], environment: Mapping[str, str]) -> int:
     child = Child()
     with _signals(child):
         return child.run(command, environment)
+
+
+@contextmanager
+def in_order() -> Iterator[None]:
+    """What is set up here is taken down before a signal ends us."""
+    before = {number: signal.getsignal(number) for number in ENDING}
+    ours = [number for number, was in before.items() if was is signal.SIG_DFL]
+
+    def leave(number: int, _: FrameType | None) -> None:
+        for each in ours:
+            signal.signal(each, signal.SIG_IGN)  # once is enough
+        raise SystemExit(KILLED + number)
+
+    for number in ours:
+        signal.signal(number, leave)
+    try:
+        yield
+    finally:
+        for number in ours:
+            if signal.getsignal(number) is leave:
+                signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager

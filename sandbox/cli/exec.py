@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import click
 
-from sandbox.cli.child import INTERRUPTED, NotRun, run
+from sandbox.cli.child import INTERRUPTED, NotRun, in_order, run
 from sandbox.cli.luggage import Kept, bring, keep, luggage
 from sandbox.cli.proxying import proxied, proxying
 from sandbox.cli.reporting import Wanted, fail_under_option, report_option, write_reports
@@ -87,7 +87,7 @@ def command(
     watch, name = Watch(checked(allowed_rules)), name_of_a_run()
     sandbox = _sandbox(load(config, os.environ), forward, watch)
     bring(sandbox, name, brought)
-    with proxied(sandbox, proxy, allowed, live_keys, None) as standing:
+    with in_order(), proxied(sandbox, proxy, allowed, live_keys, None) as standing:
         try:
             code = _run(sandbox, surroundings(name, standing.variables), command)
         except NotRun as fault:

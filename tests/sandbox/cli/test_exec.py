@@ -21,7 +21,9 @@ from contracts.reader import read, vendors
 from sandbox.cli.main import commands
 from sandbox.cli.unnoticed import Watch, report
 from sandbox.proxy.egress import Refusal
+from tests.forked import Forked
 from tests.running import PROGRAM, environment
+from tests.waiting import until
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "python_service"
 PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
@@ -506,6 +508,29 @@ def test_an_interrupted_run_of_tests_is_told_from_others(example: Path) -> None:
         assert process.wait(20) == 130
         assert process.stdout is not None
         assert b"KeyboardInterrupt" in process.stdout.read()
+
+
+def test_a_signal_after_the_command_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Deliveries are waited for, which is when it comes. The key of the proxy's authority goes."""
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "meterbox.toml").write_text("[forwarding]\nbackoff_scale = 1\n")
+    script = CURL + LATER.replace('"retry_after": 1', '"retry_after": 3600') + SOURCE
+    script += "import pathlib; pathlib.Path('ran').touch()"
+    words = ("exec", "--proxy", "--forward", "--", sys.executable, "-c", script)
+    env = environment(TMPDIR=str(tmp_path / "kept"))
+    with Forked(*words, cwd=tmp_path, env=env) as process:
+
+        def ended() -> bool:
+            process.send_signal(signal.SIGTERM)
+            return process.poll() is not None
+
+        appeared(tmp_path / "ran", full=False)
+        assert list((tmp_path / "kept").iterdir()) != []
+        until(ended)
+        assert process.wait() == 143
+    assert list((tmp_path / "kept").iterdir()) == []
 
 
 COUNTING = """
