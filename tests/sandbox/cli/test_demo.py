@@ -1,19 +1,16 @@
 """`meterbox demo` shows each event at each vendor, and totals that the ledger holds."""
 
 import json
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-METERBOX = str(Path(sys.executable).with_name("meterbox"))
+from tests.forked import run
 
 
 @pytest.fixture(scope="module")
 def shown() -> Any:
-    done = subprocess.run([METERBOX, "demo", "--json"], capture_output=True, text=True)
+    done = run("demo", "--json")
     assert (done.returncode, done.stderr) == (0, "")
     return json.loads(done.stdout)
 
@@ -59,7 +56,7 @@ def test_totals_are_the_billed_rows(shown):
 
 
 def test_people_get_tables():
-    done = subprocess.run([METERBOX, "demo"], capture_output=True, text=True)
+    done = run("demo")
     assert done.returncode == 0
     assert "Events, and what became of them" in done.stdout
     assert "What the ledger would bill" in done.stdout

@@ -4,8 +4,6 @@ import json
 import ssl
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -15,21 +13,10 @@ from sandbox.app import Sandbox
 from sandbox.cli.proxying import proxied
 from sandbox.proxy.proxy import Proxy
 from tests.conftest import Make
+from tests.running import Up
 from tests.sandbox.cli.conftest import Run
 
 METERBOX = [sys.executable, "-c", "from sandbox.cli.main import main; main()"]
-
-
-@contextmanager
-def up(*options: str) -> Iterator[str]:
-    """A running meterbox's URL."""
-    command = [*METERBOX, "up", "--port", "0", "--json", *options]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield json.loads(process.stdout.readline())["url"]
-        finally:
-            process.terminate()
 
 
 @pytest.mark.parametrize(
@@ -38,14 +25,15 @@ def up(*options: str) -> Iterator[str]:
     ids=["faithful", "contract"],
 )
 def test_a_process_has_a_profile(options: tuple[str, ...], status: int, http: httpx.Client) -> None:
-    with up(*options) as url:
-        asked = http.get(f"{url}/orb/v1/customers/nobody", headers={"authorization": "Bearer k"})
+    with Up(*options) as up:
+        bearer = {"authorization": "Bearer k"}
+        asked = http.get(f"{up.url}/orb/v1/customers/nobody", headers=bearer)
     assert asked.status_code == status
 
 
-def test_an_unknown_profile_is_wrong_use() -> None:
-    done = subprocess.run([*METERBOX, "up", "--profile", "lax"], capture_output=True, text=True)
-    assert (done.returncode, "'lax' is not one of 'faithful', 'contract'" in done.stderr) == (
+def test_an_unknown_profile_is_wrong_use(run: Run) -> None:
+    done = run("up", "--profile", "lax")
+    assert (done.exit_code, "'lax' is not one of 'faithful', 'contract'" in done.stderr) == (
         2,
         True,
     )
