@@ -440,31 +440,31 @@ def test_usage_that_it_lost_without_a_word_fails_the_run(
 
 
 @pytest.mark.parametrize(
-    ("name", "script", "code"),
+    ("name", "before", "code"),
     [
-        ("INT", "sleep 30", 130),
-        ("INT", "trap 'exit 2' INT; sleep 30 & wait", 130),
-        ("TERM", "sleep 30", 143),
-        ("TERM", "trap 'exit 9' TERM; sleep 30 & wait", 9),
-        ("HUP", "trap 'exit 8' HUP; sleep 30 & wait", 8),
+        ("INT", "", 130),
+        ("INT", "trap 'exit 2' INT;", 130),
+        ("TERM", "", 143),
+        ("TERM", "trap 'exit 9' TERM;", 9),
+        ("HUP", "trap 'exit 8' HUP;", 8),
     ],
     ids=["interrupted", "interrupted and told", "terminated", "terminated and told", "hung up"],
 )
 def test_a_signal_reaches_the_command_and_all_it_started(
-    execute: Exec, tmp_path: Path, name: str, script: str, code: int
+    execute: Exec, tmp_path: Path, name: str, before: str, code: int
 ) -> None:
     """Its child is the one that signals us, once it has a child of its own."""
-    from_below = f"(sleep 0.1; kill -{name} $PPID) & sleep 31 & echo $! > other; {script}"
-    before = signal.getsignal(signal.SIGTERM)
+    signals = f"(kill -{name} $PPID) & sleep 300 & wait"
+    from_below = f"{before} sleep 301 & echo $! > other; {signals}"
+    handler = signal.getsignal(signal.SIGTERM)
     started = time.monotonic()
     assert execute("--", "sh", "-c", from_below) == code
-    assert time.monotonic() - started < 15
-    assert signal.getsignal(signal.SIGTERM) is before
+    assert time.monotonic() - started < 120
+    assert signal.getsignal(signal.SIGTERM) is handler
     other = int((tmp_path / "other").read_text())
     if name == "INT":  # which sh keeps from what it started in the background
         os.kill(other, signal.SIGTERM)
-    with pytest.raises(ProcessLookupError):
-        gone(other)
+    until(lambda: gone(other))
 
 
 def test_a_signal_that_we_were_told_not_to_heed_is_not_heeded(execute: Exec) -> None:
@@ -477,27 +477,23 @@ def test_a_signal_that_we_were_told_not_to_heed_is_not_heeded(execute: Exec) -> 
         signal.signal(signal.SIGHUP, before)
 
 
-def gone(pid: int) -> None:
-    """Raises ProcessLookupError as soon as it is."""
-    for _ in range(200):
-        os.kill(pid, 0)
-        if Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z":
-            raise ProcessLookupError
-        time.sleep(0.02)
+def gone(pid: int) -> bool:
+    """Whether it has ended, though nobody may have asked after it yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 def appeared(file: Path, *, full: bool = True) -> str:
-    until = time.monotonic() + 30
-    while not (file.exists() and (file.read_text() or not full)):
-        assert time.monotonic() < until, f"no {file.name}"
-        time.sleep(0.02)
+    until(lambda: file.exists() and (file.read_text() or not full))
     return file.read_text()
 
 
 def test_an_interrupted_run_of_tests_is_told_from_others(example: Path) -> None:
     """pytest itself would end with 2."""
     slow = "import pathlib, time\ndef test_slow():\n    pathlib.Path('ready').touch()\n"
-    (example / "test_metered.py").write_text(f"{slow}    time.sleep(30)\n")
+    (example / "test_metered.py").write_text(f"{slow}    time.sleep(300)\n")
     command = [*PROGRAM, "exec", "--", *PYTEST]
     pipe = subprocess.PIPE
     with subprocess.Popen(
@@ -505,7 +501,7 @@ def test_an_interrupted_run_of_tests_is_told_from_others(example: Path) -> None:
     ) as process:
         appeared(example / "ready", full=False)
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(60) == 130
         assert process.stdout is not None
         assert b"KeyboardInterrupt" in process.stdout.read()
 
