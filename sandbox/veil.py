@@ -11,7 +11,7 @@ from urllib.parse import quote, quote_plus, unquote, unquote_plus
 
 from sandbox.auth import redacted
 
-__all__ = ["SHOWN", "Veil", "named_secret", "secret_header", "spellings"]
+__all__ = ["SHOWN", "Veil", "named_secret", "names_key", "secret_header", "spellings"]
 
 SHOWN = 1024 * 1024
 """Bytes of a body that are shown."""
@@ -39,6 +39,11 @@ IN_FORM = re.compile(r"(?:^|(?<=&))([^=&]*)=([^&]*)")
 def named_secret(name: object) -> bool:
     """Whether a field of that name holds a secret."""
     return isinstance(name, str) and name.lower() in FOLDED
+
+
+def names_key(parameter: str) -> bool:
+    """Whether a parameter of a path of that name is a key."""
+    return parameter == "key" or parameter.endswith("_key")
 
 
 def secret_header(name: str) -> bool:

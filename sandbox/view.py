@@ -19,7 +19,7 @@ from sandbox.excerpt import excerpt
 from sandbox.journal import Exchange
 from sandbox.ledger import Entry, Total
 from sandbox.reply import Effects, Request, Usage
-from sandbox.veil import Veil, named_secret
+from sandbox.veil import Veil, named_secret, names_key
 from sandbox.webhooks import Delivery, Target
 
 __all__ = [
@@ -103,13 +103,9 @@ def _path(told: Exchange, of: Account) -> str:
 
 def _veil(request: Request, of: Account) -> Veil:
     """Hides every key that a request shows, be it this account's, another's or nobody's."""
-    in_path = (value for name, value in request.params.items() if _names_key(name))
+    in_path = (value for name, value in request.params.items() if names_key(name))
     presented = credentials(request, of.room.contract.auth)
     return Veil({of.key, *presented, *in_path, *of.webhooks.secrets})
-
-
-def _names_key(parameter: str) -> bool:
-    return parameter == "key" or parameter.endswith("_key")
 
 
 def ledger(of: Account, entries: Iterable[Entry], totals: Iterable[Total]) -> dict[str, Any]:

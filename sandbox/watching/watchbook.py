@@ -9,13 +9,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+from urllib.parse import parse_qsl
 
 from contracts.model import Contract, MeterboxError
 from sandbox.auth import credentials
 from sandbox.clock import iso
+from sandbox.paths import Paths
 from sandbox.reply import Request
 from sandbox.reports.model import Check, Finding, Report
-from sandbox.veil import Veil
+from sandbox.veil import Veil, named_secret, names_key, secret_header
 from sandbox.verifying.transcript import veil_over
 from sandbox.watching.inspection import Inspected, Inspector
 from sandbox.watching.relay import Headers, Kept, Passed
@@ -99,6 +101,9 @@ class Watchbook:
     unchecked: int = 0
     bad: deque[Check] = field(default_factory=lambda: deque(maxlen=KEPT))
 
+    def __post_init__(self) -> None:
+        self._paths = Paths(self.contract.endpoints)
+
     def see(self, passed: Passed) -> None:
         """An exchange that is over."""
         veil = self._veil(passed)
@@ -139,7 +144,19 @@ class Watchbook:
         )
         auths = [contract.auth, *(e.auth for e in contract.endpoints if e.auth is not None)]
         keys = {key for auth in auths for key in credentials(request, auth)}
-        return veil_over(contract, *keys)
+        place = self._paths.find(passed.method, passed.path)
+        in_path = (value for name, value in place.params.items() if names_key(name))
+        return veil_over(contract, *keys, *in_path, *_elsewhere(passed))
+
+
+def _elsewhere(passed: Passed) -> Iterator[str]:
+    """Keys that are shown where this vendor looks for none: an answer may repeat them."""
+    for name, value in passed.headers:
+        if secret_header(name.decode("latin-1")):
+            yield value.decode("latin-1").rpartition(" ")[2]
+    for field_name, text in parse_qsl(passed.query.decode("latin-1")):
+        if named_secret(field_name):
+            yield text
 
 
 def _veiled(inspected: Inspected, veil: Veil) -> Inspected:

@@ -8,9 +8,9 @@ import json
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -28,13 +28,15 @@ from sandbox.server import Running
 from sandbox.switchboard import load
 from sandbox.verifying.calling import Routes
 from sandbox.watching.inspection import Inspector
-from sandbox.watching.relay import Relay
+from sandbox.watching.relay import Passed, Relay
 from sandbox.watching.watchbook import Record, Sight, Watchbook
 from tests.running import PROGRAM, environment
 from tests.sandbox.verifying.drifted import Drifted
+from tests.waiting import until
 
 KEY = "orb_test_Zq7vB2xN8kLp"
 USERZ = b'{"query": "{ userz { id } }"}'
+SECRET = "Zq7vB2xN8kLpTTTsecret"
 EVENT = {
     "event_name": "api_call",
     "timestamp": "2026-01-15T12:00:00Z",
@@ -235,6 +237,27 @@ def test_a_key_is_written_down_nowhere_wherever_it_is_shown(
     assert [text for text in _spellings(key) if text in told] == []
 
 
+@pytest.mark.parametrize(
+    ("vendor", "path", "query", "headers"),
+    [
+        ("segment", f"/v1/projects/{SECRET}/settings", b"", []),
+        ("orb", "/v1/ping", b"", [(b"x-api-key", SECRET.encode())]),
+        ("orb", "/v1/ping", b"api_key=" + SECRET.encode(), []),
+    ],
+)
+def test_a_key_that_is_shown_elsewhere_is_not_written_down_either(
+    tmp_path: Path, vendor: str, path: str, query: bytes, headers: list[tuple[bytes, bytes]]
+) -> None:
+    """In a path, or where the vendor looks for none, though the answer repeats it."""
+    passed = Passed("GET", path, query, headers, datetime.now(UTC), status=401)
+    passed.answer.add(json.dumps({"detail": f"no {SECRET}"}).encode())
+    with Record(tmp_path / "r.ndjson") as record:
+        _, book, seen = relayed(vendor, "http://127.0.0.1:1", record)
+        book.see(passed)
+    told = (tmp_path / "r.ndjson").read_text() + repr(book.report("x"))
+    assert SECRET not in told + repr((seen[0].path, seen[0].inspected))
+
+
 @pytest.mark.parametrize("status", [204, 302, 404, 429, 503])
 def test_no_status_is_followed_or_tried_again(
     watched: Watched, http: httpx.Client, status: int
@@ -256,10 +279,7 @@ def test_a_body_too_large_to_be_checked_passes_and_that_is_said(
     watched.upstream.pieces = [piece] * count
     answer = http.post(f"{watched.url}/v1/ingest", content=(piece for _ in range(count)))
     assert len(answer.content) == len(watched.upstream.body) == len(piece) * count
-    until = time.monotonic() + 10  # it is looked at once the last of the answer has gone
-    while not watched.seen and time.monotonic() < until:
-        time.sleep(0.01)
-    (sight,) = watched.seen
+    (sight,) = until(lambda: watched.seen)  # once the last of the answer has gone
     assert sight.inspected.unchecked[0] == f"the request's {len(piece) * count} bytes"
     assert sight.inspected.unchecked[1] == f"the answer: {len(piece) * count} bytes"
     assert sight.passed.request.parts == sight.passed.answer.parts == []
