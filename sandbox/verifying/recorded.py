@@ -19,7 +19,7 @@ from sandbox.verifying.transcript import NO_TEXT, Entry, Transcript, noted, veil
 __all__ = ["Recorded", "Recorder"]
 
 CUT = "bytes left out)"
-LEFT_OUT = re.compile(r"\S*… ?\(\d+[^)]*\)")
+LEFT_OUT = re.compile(r"… ?\(\d+[^)]*\)")
 ASKED = ("method", "path", "query", "body")
 NAME = "key-of-a-transcript"
 
@@ -84,8 +84,13 @@ class Recorded:
 
 
 def _plain(text: str) -> str:
-    """A text of a transcript but for what is left out of it, and beside that."""
-    return LEFT_OUT.sub("…", text)
+    """A text of a transcript but for what is left out of it, and the word before that."""
+    *before, last = LEFT_OUT.split(text)
+    return "…".join([*map(_without_last_word, before), last])
+
+
+def _without_last_word(text: str) -> str:
+    return text if text[-1:].isspace() else "".join(text.rsplit(None, 1)[:-1])
 
 
 def _changed() -> NotComparable:
