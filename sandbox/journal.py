@@ -18,6 +18,7 @@ from sandbox.reply import Effects, Reply, Request
 __all__ = ["Act", "Dropped", "Exchange", "Feed", "Journal", "Noted", "Verdict"]
 
 Verdict = Literal["accepted", "not billed", "refused", "answered", "fault"]
+BILLED = ("accepted", "updated")
 KEPT = 10_000
 PAST = 1_000_000
 KEPT_BYTES = 32 * 1024 * 1024
@@ -78,8 +79,10 @@ class Exchange:
             return "refused"
         if not self.effects:
             return "answered"
-        billed = all(effects.outcome in ("accepted", "updated") for effects in self.effects)
-        return "accepted" if billed else "not billed"
+        for effects in self.effects:  # quicker than `all`, and a search asks it of all there are
+            if effects.outcome not in BILLED:
+                return "not billed"
+        return "accepted"
 
 
 class Journal:

@@ -31,7 +31,7 @@ TOLD: Mapping[str, Callable[[Exchange], str | None]] = {
 }
 FILTERS = (*TOLD, "rule", "account", "customer", "text")
 Numbered = tuple[int, Exchange]
-BLOCK = 64
+BLOCK = 96
 
 
 def sieve(query: Mapping[str, str]) -> Wanted:
@@ -44,24 +44,32 @@ def sieve(query: Mapping[str, str]) -> Wanted:
 
 def sift(query: Mapping[str, str]) -> Callable[[Sequence[Numbered]], list[Numbered]]:
     """Those of some exchanges that fit: the same as by `sieve`, and quicker where many are looked
-    through for words that few have."""
-    rest, words = sieve({**query, "text": ""}), [word.lower() for word in _words(query)]
-    said = sieve({"text": " ".join(words)})
+    through for words or a customer that few have."""
+    quick, closely = {**query, "text": ""}, {"text": query.get("text", "")}
+    if "customer" in quick:
+        closely["customer"] = quick.pop("customer")
+    tests, fits = list(_tests(quick)), sieve(closely)
+    words, customer = [word.lower() for word in _words(query)], closely.get("customer")
 
     def sifted(rows: Sequence[Numbered]) -> list[Numbered]:
-        rows, found = [row for row in rows if rest(row[1])], list[Numbered]()
-        for start in range(0, len(rows), BLOCK) if words else ():
+        found = list[Numbered]()
+        for test in tests:
+            rows = [row for row in rows if test(row[1])]
+        if not words and customer is None:
+            return list(rows)
+        for start in range(0, len(rows), BLOCK):
             block = rows[start : start + BLOCK]
-            if _perhaps(words, [told for _, told in block]):
-                found += [row for row in block if said(row[1])]
-        return found if words else rows
+            if _perhaps(words, customer, [told for _, told in block]):
+                found += [row for row in block if fits(row[1])]
+        return found
 
     return sifted
 
 
-def _perhaps(words: Iterable[str], block: Sequence[Exchange]) -> bool:
-    """Whether any of some exchanges may have these words: one look at all of them is the quickest,
-    and what many have alike is looked at once. Only ids are left to be looked at one by one."""
+def _perhaps(words: Iterable[str], customer: str | None, block: Sequence[Exchange]) -> bool:
+    """Whether any of some exchanges may have these words and name the customer: one look at all of
+    them is the quickest, and what many have alike is looked at once. Only ids are left to be looked
+    at one by one."""
     asked = [told.request for told in block]
     bodies = [request.body for request in asked]
     if [request for request in asked if b"content-encoding" in request.headers]:
@@ -75,6 +83,11 @@ def _perhaps(words: Iterable[str], block: Sequence[Exchange]) -> bool:
     if VERDICTS.intersection(words):
         names |= {told.verdict for told in block}
     line, raw = "\n".join(names).lower(), b"\n".join(bodies).lower()
+    if customer is not None and not (
+        quote(customer, safe="").lower() in line
+        or any(text.lower() in raw for text in _quoted(customer))
+    ):
+        return False
     return all(
         JOINED.search(word) or word in line or any(text in raw for text in _written(word))
         for word in words
@@ -121,8 +134,7 @@ def _is(of: Callable[[Exchange], str | None], value: str) -> Wanted:
 
 def _names(customer: str) -> Wanted:
     """Whether the request or the answer has the customer's id: as a JSON text or in its address."""
-    written = {json.dumps(customer, ensure_ascii=plain).encode() for plain in (True, False)}
-    whole, *spelled = sorted(written, key=len)
+    whole, *spelled = sorted(_quoted(customer), key=len)
     escaped = quote(customer, safe="")
     parts = re.compile(rf"[/=]{re.escape(escaped)}(?=[/&?#])")
 
@@ -135,6 +147,11 @@ def _names(customer: str) -> Wanted:
         return escaped in _asked(told) and parts.search(f"{_asked(told)}#") is not None
 
     return named
+
+
+def _quoted(customer: str) -> set[bytes]:
+    """How the id is written as a JSON text."""
+    return {json.dumps(customer, ensure_ascii=plain).encode() for plain in (True, False)}
 
 
 def _asked(told: Exchange) -> str:
